@@ -1,0 +1,118 @@
+"""The one declared tree of settings, and the only reader of the environment.
+
+Order, weakest first: defaults below < `citebot.toml` < environment (`CITEBOT_ANSWERING__THRESHOLD=0.4`; secrets also
+as `CITEBOT_…_FILE`, the path of a file that holds the value) < command-line flags. Sections of swappable parts
+(`[embedder]`, `[index]`, …) name the part with `use` and hold one sub-section per part, validated against that part's
+own `Settings` once its plugin is loaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Section(BaseModel):
+    """A part of the tree; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Choice(BaseModel):
+    """Which part to use, and a sub-section of settings per part: `[index] use = "embedded"`, `[index.embedded] …`."""
+
+    model_config = ConfigDict(extra="allow")
+    use: str = ""
+
+    def settings_of(self, name: str) -> dict[str, Any]:
+        """The raw sub-section of one part."""
+        return dict((self.model_extra or {}).get(name) or {})
+
+
+class PluginSettings(Section):
+    """Which plugins are loaded."""
+
+    enabled: list[str] = Field(["console", "files", "jsonl", "embedded", "local"], description="Entry points to load.")
+    blocked: list[str] = Field([], description="Never loaded, whoever asks.")
+    dir: Path | None = Field(None, description="Folder of single-file plugins to load as well.")
+    hook_timeout: float = Field(2.0, gt=0, description="Seconds a moment hook may take.")
+
+
+class DatabaseSettings(Section):
+    """Where the truth lives."""
+
+    url: SecretStr = Field(SecretStr(""), description="Empty: SQLite in the data folder. Or `postgresql+psycopg://…`.")
+
+
+class AnsweringSettings(Section):
+    """The question's path."""
+
+    threshold: float = Field(0.5, ge=0, le=1, description="Confidence below which the answer is “I don't know”.")
+    candidates: int = Field(200, ge=10, le=1000, description="Hits asked of each leg of the search.")
+    passages: int = Field(6, ge=1, le=20, description="Passages an answer is written from.")
+    weight_words: float = Field(0.55, ge=0, description="Weight of BM25 in the fusion.")
+    weight_vectors: float = Field(0.45, ge=0, description="Weight of the dense vectors in the fusion.")
+    weight_headings: float = Field(0.8, ge=0, description="Weight of the heading match, added on top.")
+    weight_sparse: float = Field(0.0, ge=0, description="Weight of a learned sparse leg, where an index has one.")
+    context_weight: float = Field(0.2, ge=0, le=1, description="Weight of the previous turn's terms in BM25.")
+    deadline: float = Field(30.0, gt=0, description="Seconds for a whole answer.")
+    max_question: int = Field(8000, gt=0, description="Characters of a question; the rest is cut with a note.")
+
+
+class AccessSettings(Section):
+    """Who is who."""
+
+    groups: dict[str, list[str]] = Field({}, description="Members of groups, besides those the sources report.")
+    guests: list[str] = Field([], description="People who are guests: they see only what is marked for them.")
+    staleness: float = Field(900.0, gt=0, description="Seconds after which a group list opens nothing.")
+
+
+class DeliverySettings(Section):
+    """The inbox, the outbox and their workers."""
+
+    workers: int = Field(4, ge=1, description="Questions answered at the same time by one process.")
+    lease: float = Field(30.0, gt=0, description="Seconds a worker owns a question without renewing.")
+    keep_days: int = Field(30, ge=1, description="Days that finished rows are kept.")
+
+
+class IngestSettings(Section):
+    """The document's path."""
+
+    poll: float = Field(300.0, gt=0, description="Seconds between two reads of a source.")
+    chunk_tokens: int = Field(350, ge=50, description="Target size of a chunk.")
+    chunk_min_tokens: int = Field(80, ge=0, description="Smaller chunks join their neighbour under the same heading.")
+    max_document_bytes: int = Field(20_000_000, gt=0, description="Larger documents are parked.")
+    parse_seconds: float = Field(30.0, gt=0, description="Seconds a parser may take per document.")
+    parse_memory_mb: int = Field(512, gt=0, description="Memory a parser may take.")
+
+
+class LogSettings(Section):
+    """What is written to stderr."""
+
+    level: str = Field("warning", description="debug, info, warning or error.")
+    json_lines: bool = Field(False, description="One JSON object a line.")
+
+
+class Settings(BaseSettings):
+    """The tree."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CITEBOT_", env_nested_delimiter="__", extra="forbid", validate_default=True
+    )
+
+    data_dir: Path = Field(Path.home() / ".citebot", description="Everything Citebot keeps lives here.")
+    plugins: PluginSettings = PluginSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    index: Choice = Choice(use="embedded")
+    embedder: Choice = Choice(use="local")
+    reranker: Choice = Choice(use="")
+    generator: Choice = Choice(use="extractive")
+    platform: Choice = Choice(use="console")
+    answering: AnsweringSettings = AnsweringSettings()
+    access: AccessSettings = AccessSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    ingest: IngestSettings = IngestSettings()
+    log: LogSettings = LogSettings()

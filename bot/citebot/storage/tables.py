@@ -1,0 +1,227 @@
+"""The tables. The database is the truth; the index follows `index_log` and can be rebuilt from here at any time.
+
+Times are UTC, stored naive. Ids that leave the database (passages) are never used again (`sqlite_autoincrement`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite only counts INTEGER primary keys up by itself.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+source = Table(
+    "source",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("type", String(64), nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("paused", Boolean, nullable=False, default=False),
+    Column("cursor", JSON),
+    Column("sweep", Integer, nullable=False, default=0),  # number of the newest full listing
+    Column("created_at", DateTime, nullable=False),
+    Column("synced_at", DateTime),  # last run that ended well
+    Column("failed_at", DateTime),
+    Column("failure", Text),  # why the last run failed, for people
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("source_id", ForeignKey("source.id", ondelete="CASCADE"), nullable=False),
+    Column("external_id", String(512), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("path", JSON, nullable=False),
+    Column("authors", JSON, nullable=False),
+    Column("fields", JSON, nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("version", Text, nullable=False),
+    Column("readers", JSON, nullable=False),  # sorted list of principals
+    Column("readers_tag", String(64), nullable=False),  # as the source's listing reports it
+    Column("content_hash", String(64), nullable=False),
+    Column("created", DateTime),
+    Column("updated", DateTime),
+    Column("fetched_at", DateTime, nullable=False),
+    Column("seen_sweep", Integer, nullable=False, default=0),
+    UniqueConstraint("source_id", "external_id"),
+    sqlite_autoincrement=True,
+)
+
+passage = Table(
+    "passage",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("document_id", ForeignKey("document.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("headings", JSON, nullable=False),
+    Column("anchor", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("readers", JSON, nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    sqlite_autoincrement=True,
+)
+
+embedding = Table(
+    "embedding",
+    metadata,
+    Column("passage_id", ForeignKey("passage.id", ondelete="CASCADE"), primary_key=True),
+    Column("model", String(128), primary_key=True),
+    Column("dimensions", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# Which passages changed, in commit order. Rows up to the position of every index may be trimmed.
+index_log = Table(
+    "index_log",
+    metadata,
+    Column("seq", BigId, primary_key=True),
+    Column("passage_id", BigInteger, nullable=False),
+    Column("what", String(8), nullable=False),  # put | remove | vector
+    sqlite_autoincrement=True,
+)
+
+# Work found by a listing, waiting for `fetch`. Written in one transaction with the source's cursor.
+todo = Table(
+    "todo",
+    metadata,
+    Column("source_id", ForeignKey("source.id", ondelete="CASCADE"), primary_key=True),
+    Column("external_id", String(512), primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("readers_tag", String(64), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("not_before", DateTime),
+    Column("parked", Boolean, nullable=False, default=False),
+    Column("why", Text, nullable=False, default=""),
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    Column("group_name", String(256), primary_key=True),
+    Column("person", String(256), primary_key=True, index=True),
+    Column("origin", String(64), primary_key=True),  # name of the source that says so, or "settings"
+    Column("seen_at", DateTime, nullable=False),
+)
+
+
+def _work_columns() -> list[Column[object]]:
+    """Lease, fence and state: the same for every kind of work."""
+    return [
+        Column("id", BigId, primary_key=True),
+        Column("state", String(8), nullable=False),  # ready | leased | done | dead
+        Column("lease_until", DateTime),
+        Column("fence", BigInteger, nullable=False, default=0),
+        Column("attempts", Integer, nullable=False, default=0),
+        Column("not_before", DateTime),
+        Column("created_at", DateTime, nullable=False),
+        Column("finished_at", DateTime),
+        Column("failure", Text),
+    ]
+
+
+inbox = Table(
+    "inbox",
+    metadata,
+    *_work_columns(),
+    Column("platform", String(64), nullable=False),
+    Column("tenant", String(128), nullable=False),
+    Column("delivery_id", String(256), nullable=False),
+    Column("conversation", String(256), nullable=False),
+    Column("message_id", String(256), nullable=False),
+    Column("body", JSON, nullable=False),
+    UniqueConstraint("platform", "tenant", "delivery_id"),
+    UniqueConstraint("platform", "tenant", "conversation", "message_id"),
+    Index("ix_inbox_state_not_before", "state", "not_before"),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    *_work_columns(),
+    Column("inbox_id", ForeignKey("inbox.id", ondelete="CASCADE")),
+    Column("idempotency_key", String(128), nullable=False, unique=True),
+    Column("platform", String(64), nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("result", JSON),
+    Index("ix_outbox_state_not_before", "state", "not_before"),
+    sqlite_autoincrement=True,
+)
+
+schedule_slot = Table(
+    "schedule_slot",
+    metadata,
+    Column("job", String(128), primary_key=True),
+    Column("due", DateTime, primary_key=True),
+    Column("taken_at", DateTime, nullable=False),
+    Column("taken_by", String(128), nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("holder", String(128), nullable=False),
+    Column("until", DateTime, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("inbox_id", ForeignKey("inbox.id", ondelete="SET NULL")),
+    Column("asker", String(256), nullable=False),
+    Column("platform", String(64), nullable=False),
+    Column("conversation", String(256), nullable=False),
+    Column("question", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("answered", Boolean, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("body", JSON, nullable=False),  # citations, closest, notes, audience
+    Column("trace", JSON, nullable=False),
+    Column("created_at", DateTime, nullable=False, index=True),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("answer_id", ForeignKey("answer.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("person", String(256), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    UniqueConstraint("answer_id", "person"),
+    sqlite_autoincrement=True,
+)

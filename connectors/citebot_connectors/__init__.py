@@ -1,0 +1,1 @@
+"""What speaks to a place where people work, with its own credentials, rate limits and clock."""

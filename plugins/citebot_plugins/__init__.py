@@ -1,0 +1,1 @@
+"""What only turns values into values: indexes, embedders, rerankers, generators, guards."""
