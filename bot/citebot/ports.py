@@ -173,10 +173,15 @@ class Index(Part, Protocol):
 
 
 class Embedder(Part, Protocol):
-    """Turns text into vectors. `model_id` names weights and settings: two ids are never compared with each other."""
+    """Turns text into vectors."""
 
-    model_id: str
-    dimensions: int
+    @property
+    def model_id(self) -> str:
+        """Names weights and settings, known once open: vectors of two ids are never compared with each other."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a row, known once open."""
 
     async def open(self) -> None:
         """Load the model; raises `ModelUnavailable` with what helps."""
