@@ -8,6 +8,7 @@ load models and open files in `open`.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 
 from citebot.model import (
     Answer,
+    AnswerEvent,
     Audience,
     Batch,
     Citation,
@@ -447,6 +449,9 @@ class Desk(Protocol):
     async def show_answer(self, answer_id: str, viewer: Person) -> Answer | None:
         """A stored answer, without what the viewer may not read any more."""
 
+    async def answer_to(self, job: int, viewer: Person) -> Answer | None:
+        """The stored answer to an accepted question once there is one, as `show_answer` would show it."""
+
     async def show_document(self, passage_id: int, viewer: Person) -> DocumentView | None:
         """The document around a cited passage, or None when there is none the viewer may read."""
 
@@ -458,6 +463,28 @@ class Desk(Protocol):
 
     def routes(self) -> Sequence[object]:
         """Starlette routes that plugins add to a platform with a web server."""
+
+
+class ChatApp(Protocol):
+    """What a command that talks with one person uses of a running Citebot. A person of None is the default asker."""
+
+    def ask(
+        self, text: str, *, history: Sequence[Turn] = (), person: str | None = None, sources: Sequence[str] = ()
+    ) -> AsyncIterator[AnswerEvent]:
+        """Answer one question; closing the iterator stops the answer."""
+
+    async def show_document(self, passage_id: int, person: str | None = None) -> DocumentView | None:
+        """As `Desk.show_document`."""
+
+    async def sources(self, person: str | None = None) -> Sequence[SourceStatus]:
+        """As `Desk.sources`."""
+
+
+class OpensChat(Protocol):
+    """What `ctx.obj` offers to the commands of plugins."""
+
+    def open(self) -> AbstractAsyncContextManager[ChatApp]:
+        """Open everything that answers questions, and close it at the end."""
 
 
 class Platform(Part, Protocol):
@@ -478,6 +505,7 @@ class Platform(Part, Protocol):
 __all__ = [
     "Audience",
     "Capabilities",
+    "ChatApp",
     "ChecksItself",
     "ChecksReaders",
     "Desk",
@@ -498,6 +526,7 @@ __all__ = [
     "Log",
     "NoSettings",
     "OpenAnswer",
+    "OpensChat",
     "Outbound",
     "Part",
     "PartContext",
