@@ -1,0 +1,1 @@
+"""What plugin authors test with: contract suites, fakes and scripted platforms."""
