@@ -1,18 +1,19 @@
-"""The one declared tree of settings, and the only reader of the environment.
-
-Order, weakest first: defaults below < `citebot.toml` < environment (`CITEBOT_ANSWERING__THRESHOLD=0.4`; secrets also
-as `CITEBOT_…_FILE`, the path of a file that holds the value) < command-line flags. Sections of swappable parts
-(`[embedder]`, `[index]`, …) name the part with `use` and hold one sub-section per part, validated against that part's
-own `Settings` once its plugin is loaded.
-"""
+"""The declared tree: every setting of the core, with its default and one line that says what it is."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+
+def _whole(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+WholePath = Annotated[Path, AfterValidator(_whole)]
+"""`~` is the home folder, a relative path starts in the working folder."""
 
 
 class Section(BaseModel):
@@ -37,7 +38,7 @@ class PluginSettings(Section):
 
     enabled: list[str] = Field(["console", "files", "jsonl", "embedded", "local"], description="Entry points to load.")
     blocked: list[str] = Field([], description="Never loaded, whoever asks.")
-    dir: Path | None = Field(None, description="Folder of single-file plugins to load as well.")
+    dir: WholePath | None = Field(None, description="Folder of single-file plugins to load as well.")
     hook_timeout: float = Field(2.0, gt=0, description="Seconds a moment hook may take.")
 
 
@@ -92,18 +93,16 @@ class IngestSettings(Section):
 class LogSettings(Section):
     """What is written to stderr."""
 
-    level: str = Field("warning", description="debug, info, warning or error.")
+    level: Literal["debug", "info", "warning", "error"] = Field("warning", description="The least that is written.")
     json_lines: bool = Field(False, description="One JSON object a line.")
 
 
-class Settings(BaseSettings):
-    """The tree."""
+class Settings(Section):
+    """The tree. Built by `load_settings`; building it directly reads neither files nor the environment."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="CITEBOT_", env_nested_delimiter="__", extra="forbid", validate_default=True
+    data_dir: WholePath = Field(
+        default_factory=lambda: Path("~/.citebot").expanduser(), description="Everything Citebot keeps lives here."
     )
-
-    data_dir: Path = Field(Path.home() / ".citebot", description="Everything Citebot keeps lives here.")
     plugins: PluginSettings = PluginSettings()
     database: DatabaseSettings = DatabaseSettings()
     index: Choice = Choice(use="embedded")
