@@ -1,0 +1,126 @@
+"""Finding plugins and importing the ones that are asked for; whatever goes wrong names plugin and distribution."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from citebot.errors import PluginError, SettingsError
+from citebot.settings.checking import nearest
+
+GROUP = "citebot"
+OURS = "citebot"
+"""The distribution of the built-in plugins."""
+
+EXTRAS = {"console": "web", "files": "sources", "embedded": "embedded", "local": "embedded"}
+"""The extra that brings what a built-in plugin imports; the others need none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plugin comes from."""
+
+    name: str
+    distribution: str
+    version: str = ""
+    summary: str = ""
+    entry_point: EntryPoint | None = None
+    file: Path | None = None
+
+    def __str__(self) -> str:
+        return f"plugin “{self.name}” of {self.distribution}" + (f" {self.version}" if self.version else "")
+
+
+def installed(found: Sequence[EntryPoint] | None = None) -> dict[str, Origin]:
+    """The plugins of all installed distributions, none of them imported; a name claimed twice is refused."""
+    origins: dict[str, Origin] = {}
+    for point in entry_points(group=GROUP) if found is None else found:
+        dist = point.dist
+        origin = Origin(
+            name=point.name,
+            distribution=dist.name if dist else "an unknown distribution",
+            version=dist.version if dist else "",
+            summary=_summary(dist) if dist and dist.name != OURS else "",
+            entry_point=point,
+        )
+        other = origins.get(point.name)
+        if other is not None and other.distribution != origin.distribution:
+            raise PluginError(
+                f"Two distributions bring a plugin “{point.name}”: {other.distribution} and {origin.distribution}. "
+                "Uninstall one of them.",
+                plugin=point.name,
+            )
+        origins[point.name] = origin
+    return origins
+
+
+def _summary(distribution: Distribution) -> str:
+    return str(distribution.metadata.json.get("summary", ""))
+
+
+def dropped_in(folder: Path | None) -> dict[str, Origin]:
+    """The single-file plugins of a folder; files that begin with `_` are left alone."""
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise SettingsError(f"“plugins.dir” names “{folder}”, which is not a folder.")
+    files = sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
+    return {path.stem: Origin(name=path.stem, distribution=f"the file {path}", file=path) for path in files}
+
+
+def wanted(name: str, origins: dict[str, Origin]) -> Origin:
+    """The origin of an enabled plugin, or a complaint with the nearest name there is."""
+    if name in origins:
+        return origins[name]
+    known = f" Installed are {', '.join(sorted(origins))}." if origins else ""
+    raise PluginError(f"There is no plugin “{name}” to load.{nearest(name, list(origins)) or known}", plugin=name)
+
+
+def imported(origin: Origin) -> Any:
+    """Import a plugin; everything that may go wrong in its code becomes a `PluginError`."""
+    try:
+        return _from_file(origin) if origin.file else origin.entry_point.load()  # type: ignore[union-attr]  # one of two
+    except ImportError as error:
+        raise PluginError(_import_complaint(origin, error), plugin=origin.name) from error
+    except Exception as error:  # a plugin's module may raise anything
+        raise PluginError(
+            f"The {origin} fails when it is imported: {type(error).__name__}: {error}", plugin=origin.name
+        ) from error
+
+
+def _from_file(origin: Origin) -> Any:
+    name = f"_citebot_plugin_{origin.name}"
+    spec = importlib.util.spec_from_file_location(name, origin.file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{origin.file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _import_complaint(origin: Origin, error: ImportError) -> str:
+    point = origin.entry_point
+    missing = error.name or ""
+    # A module of the plugin itself that is missing is a broken plugin; no extra would bring it.
+    own = point is not None and missing.partition(".")[0] == point.module.partition(".")[0]
+    if point is None or own or not missing:
+        return f"The {origin} cannot be imported: {error}."
+    extra = EXTRAS.get(origin.name, "") if origin.distribution == OURS else next(iter(point.extras), "")
+    if extra:
+        return (
+            f"The {origin} needs “{missing}”, which is not installed: "
+            f"pip install '{origin.distribution}[{extra}]', or take “{origin.name}” out of plugins.enabled."
+        )
+    return (
+        f"The {origin} needs “{missing}”, which is not installed: pip install --force-reinstall {origin.distribution}"
+    )
