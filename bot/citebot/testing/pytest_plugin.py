@@ -1,0 +1,62 @@
+"""Fixtures for everybody who tests with Citebot installed; nothing of Citebot is imported before one is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from citebot.pluginmanager import PluginManager
+    from citebot.ports import SourceContext
+    from citebot.settings import Settings
+
+
+@pytest.fixture
+def citebot_data_dir(tmp_path: Path) -> Path:
+    """An empty data folder."""
+    folder = tmp_path / "citebot-data"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def citebot_settings(citebot_data_dir: Path) -> Callable[..., Settings]:
+    """Make settings: `citebot_settings({"answering.threshold": 0.4})`. Neither files nor the environment are read."""
+    from citebot.settings import load_settings
+
+    def make(overrides: dict[str, Any] | None = None) -> Settings:
+        values = {"data_dir": citebot_data_dir, **(overrides or {})}
+        return load_settings(overrides=values, environ={}, folder=citebot_data_dir)
+
+    return make
+
+
+@pytest.fixture
+def plugin_manager(citebot_settings: Callable[..., Settings]) -> Callable[..., PluginManager]:
+    """Load installed plugins by name: `plugin_manager("weather")`; nothing else is imported."""
+    from citebot.pluginmanager import PluginManager
+
+    def make(*enabled: str, overrides: dict[str, Any] | None = None) -> PluginManager:
+        return PluginManager.load(citebot_settings({"plugins.enabled": list(enabled), **(overrides or {})}))
+
+    return make
+
+
+@pytest.fixture
+def source_context(tmp_path: Path) -> SourceContext:
+    """What a source gets while it runs; its clock is the real one and nothing ever asks it to stop."""
+    from datetime import UTC, datetime
+
+    import structlog
+
+    from citebot.ports import SourceContext
+
+    return SourceContext(
+        state_dir=tmp_path / "source-state",
+        log=structlog.get_logger("citebot.source"),
+        stop=lambda: False,
+        now=lambda: datetime.now(UTC),
+    )
