@@ -56,17 +56,17 @@ document = Table(
     metadata,
     Column("id", BigId, primary_key=True),
     Column("source_id", ForeignKey("source.id", ondelete="CASCADE"), nullable=False),
-    Column("external_id", String(512), nullable=False),
+    Column("external_id", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("kind", String(16), nullable=False),
     Column("path", JSON, nullable=False),
     Column("authors", JSON, nullable=False),
     Column("fields", JSON, nullable=False),
-    Column("language", String(16), nullable=False),
+    Column("language", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("readers", JSON, nullable=False),  # sorted list of principals
-    Column("readers_tag", String(64), nullable=False),  # as the source's listing reports it
+    Column("readers_tag", Text, nullable=False),  # as the source's listing reports it
     Column("content_hash", String(64), nullable=False),
     Column("created", DateTime),
     Column("updated", DateTime),
@@ -95,7 +95,7 @@ embedding = Table(
     "embedding",
     metadata,
     Column("passage_id", ForeignKey("passage.id", ondelete="CASCADE"), primary_key=True),
-    Column("model", String(128), primary_key=True),
+    Column("model", Text, primary_key=True),
     Column("dimensions", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),
 )
@@ -115,9 +115,9 @@ todo = Table(
     "todo",
     metadata,
     Column("source_id", ForeignKey("source.id", ondelete="CASCADE"), primary_key=True),
-    Column("external_id", String(512), primary_key=True),
+    Column("external_id", Text, primary_key=True),
     Column("version", Text, nullable=False),
-    Column("readers_tag", String(64), nullable=False),
+    Column("readers_tag", Text, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("not_before", DateTime),
     Column("parked", Boolean, nullable=False, default=False),
@@ -127,8 +127,8 @@ todo = Table(
 membership = Table(
     "membership",
     metadata,
-    Column("group_name", String(256), primary_key=True),
-    Column("person", String(256), primary_key=True, index=True),
+    Column("group_name", Text, primary_key=True),
+    Column("person", Text, primary_key=True, index=True),
     Column("origin", String(64), primary_key=True),  # name of the source that says so, or "settings"
     Column("seen_at", DateTime, nullable=False),
 )
@@ -146,6 +146,8 @@ def _work_columns() -> list[Column[object]]:
         Column("created_at", DateTime, nullable=False),
         Column("finished_at", DateTime),
         Column("failure", Text),
+        Column("platform", String(64), nullable=False),
+        Column("lane", String(64), nullable=False),  # digest of conversation and thread: one at a time, in order
     ]
 
 
@@ -153,15 +155,15 @@ inbox = Table(
     "inbox",
     metadata,
     *_work_columns(),
-    Column("platform", String(64), nullable=False),
-    Column("tenant", String(128), nullable=False),
-    Column("delivery_id", String(256), nullable=False),
-    Column("conversation", String(256), nullable=False),
-    Column("message_id", String(256), nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
     Column("body", JSON, nullable=False),
     UniqueConstraint("platform", "tenant", "delivery_id"),
     UniqueConstraint("platform", "tenant", "conversation", "message_id"),
     Index("ix_inbox_state_not_before", "state", "not_before"),
+    Index("ix_inbox_lane", "lane", "state", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -169,12 +171,12 @@ outbox = Table(
     "outbox",
     metadata,
     *_work_columns(),
-    Column("inbox_id", ForeignKey("inbox.id", ondelete="CASCADE")),
+    Column("inbox_id", ForeignKey("inbox.id", ondelete="CASCADE"), index=True),
     Column("idempotency_key", String(128), nullable=False, unique=True),
-    Column("platform", String(64), nullable=False),
     Column("body", JSON, nullable=False),
     Column("result", JSON),
     Index("ix_outbox_state_not_before", "state", "not_before"),
+    Index("ix_outbox_lane", "lane", "state", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -200,10 +202,10 @@ answer = Table(
     "answer",
     metadata,
     Column("id", String(32), primary_key=True),
-    Column("inbox_id", ForeignKey("inbox.id", ondelete="SET NULL")),
-    Column("asker", String(256), nullable=False),
+    Column("inbox_id", ForeignKey("inbox.id", ondelete="SET NULL"), unique=True),  # one answer per question
+    Column("asker", Text, nullable=False),
     Column("platform", String(64), nullable=False),
-    Column("conversation", String(256), nullable=False),
+    Column("conversation", Text, nullable=False),
     Column("question", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("answered", Boolean, nullable=False),
@@ -218,7 +220,7 @@ feedback = Table(
     metadata,
     Column("id", BigId, primary_key=True),
     Column("answer_id", ForeignKey("answer.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("person", String(256), nullable=False),
+    Column("person", Text, nullable=False),
     Column("verdict", String(16), nullable=False),
     Column("reason", Text, nullable=False),
     Column("created_at", DateTime, nullable=False),

@@ -1,0 +1,161 @@
+"""Connections and transactions, on SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from citebot.errors import SettingsError, StorageError
+from citebot.storage import clock
+from citebot.storage.failures import explain
+
+Transaction = Connection
+
+BUSY_SECONDS = 10.0
+"""How long a writer waits for another one."""
+STATEMENT_SECONDS = 60.0
+"""How long one statement may take on a server."""
+
+
+class Database:
+    """One database. Safe to use from several threads; every `read` and `write` is one transaction of its own."""
+
+    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+        parsed = _parse(url)
+        self.dialect = parsed.get_backend_name()
+        self.where = parsed.database or "" if self.dialect == "sqlite" else parsed.render_as_string(hide_password=True)
+        self._busy_seconds = busy_seconds
+        self._one_writer = threading.Lock()
+        self._engine = _sqlite(parsed, busy_seconds) if self.dialect == "sqlite" else _postgres(parsed, busy_seconds)
+        self._writing = self._engine.execution_options(citebot_writes=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that sees one state and changes nothing."""
+        with self._explained(), self._engine.connect() as tx:
+            yield tx
+            tx.rollback()
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[Transaction]:
+        """A transaction, committed at the end and rolled back on any error.
+
+        A committed transaction survives the death of the process; `durable` makes it survive the loss of power too.
+        """
+        with self._explained(), self._turn(), self._writing.connect() as tx:
+            if durable and self.dialect == "sqlite":
+                with _synced(tx), tx.begin():
+                    yield tx
+            else:
+                with tx.begin():
+                    yield tx
+
+    def now(self, tx: Transaction) -> datetime:
+        """The database's clock, UTC, naive: the only clock that all processes share."""
+        return clock.now(tx)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        # SQLite's own wait is a polling one: threads of one process starve each other. A lock queues them.
+        if self.dialect != "sqlite":
+            yield
+            return
+        if not self._one_writer.acquire(timeout=self._busy_seconds):
+            raise StorageError(f"The database {self.where} is busy: another task has been writing for too long.")
+        try:
+            yield
+        finally:
+            self._one_writer.release()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            meaning = explain(error, self.where)
+            if meaning is None:
+                raise
+            raise meaning from error
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise SettingsError(
+            "database.url is not a database address. Use postgresql+psycopg://USER@HOST/NAME."
+        ) from error
+    except ImportError as error:
+        raise SettingsError(
+            f"The database driver is missing ({error.name}): pip install 'citebot[postgres]'"
+        ) from error
+    if parsed.get_backend_name() == "postgresql":
+        # Whatever the address says: psycopg 3 is the driver we install and test.
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "sqlite":
+        raise SettingsError(f"database.url names {parsed.get_backend_name()}; Citebot runs on SQLite and PostgreSQL.")
+    return parsed
+
+
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
+    engine = create_engine(
+        url, hide_parameters=True, pool_size=4, max_overflow=36, connect_args={"timeout": busy_seconds}
+    )
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        # We begin transactions ourselves, below: the driver would begin deferred ones, which fail on the first write.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {int(busy_seconds * 1000)}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("citebot_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgres(url: URL, busy_seconds: float) -> Engine:
+    options = (
+        f"-c lock_timeout={int(busy_seconds * 1000)} -c statement_timeout={int(STATEMENT_SECONDS * 1000)} "
+        "-c idle_in_transaction_session_timeout=300000 -c timezone=UTC"
+    )
+    arguments: dict[str, Any] = {"connect_timeout": 5, "application_name": "citebot", "options": options}
+    return create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=5,
+        max_overflow=15,
+        pool_pre_ping=True,
+        pool_timeout=busy_seconds,
+        connect_args=arguments,
+    )
+
+
+@contextmanager
+def _synced(tx: Transaction) -> Iterator[None]:
+    raw = tx.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute("PRAGMA synchronous = FULL")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA synchronous = NORMAL")

@@ -1,0 +1,129 @@
+"""Knowledge sources: their settings, where they stand and how they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, null, select, update
+from sqlalchemy.exc import IntegrityError
+
+from citebot.errors import WrongUse
+from citebot.model import Json
+from citebot.ports import SourceStatus
+from citebot.storage import clock, index_log
+from citebot.storage.database import Transaction
+from citebot.storage.tables import document, membership, passage, source, todo
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One source as stored."""
+
+    id: int
+    name: str
+    type: str
+    settings: dict[str, Any]
+    paused: bool
+    cursor: Json
+    sweep: int
+    created_at: datetime
+    synced_at: datetime | None
+    failed_at: datetime | None
+    failure: str | None
+
+
+def add(tx: Transaction, *, name: str, type: str, settings: Mapping[str, Any]) -> SourceRow:
+    """Store a new source; raises `WrongUse` when the name is taken."""
+    values = {"name": name, "type": type, "settings": dict(settings), "created_at": clock.now(tx), "cursor": null()}
+    try:
+        with tx.begin_nested():
+            tx.execute(insert(source), values)
+    except IntegrityError:
+        # Not `from error`: its text would only repeat the values.
+        raise WrongUse(f"There is already a source named {name!r}. Choose another name.") from None
+    added = get(tx, name)
+    assert added is not None
+    return added
+
+
+def get(tx: Transaction, name: str) -> SourceRow | None:
+    """The source of this name."""
+    row = tx.execute(select(source).where(source.c.name == name)).one_or_none()
+    return _row(row) if row else None
+
+
+def list_all(tx: Transaction) -> list[SourceRow]:
+    """Every source, by name."""
+    return [_row(row) for row in tx.execute(select(source).order_by(source.c.name))]
+
+
+def remove(tx: Transaction, name: str) -> int:
+    """Remove a source with its documents and the groups it reported; says how many documents went."""
+    found = get(tx, name)
+    if found is None:
+        return 0
+    theirs = select(passage.c.id).join(document).where(document.c.source_id == found.id)
+    index_log.write_selected(tx, "remove", theirs.order_by(passage.c.id))
+    removed = tx.execute(delete(document).where(document.c.source_id == found.id)).rowcount
+    tx.execute(delete(membership).where(membership.c.origin == name))
+    tx.execute(delete(source).where(source.c.id == found.id))
+    return removed
+
+
+def set_paused(tx: Transaction, name: str, paused: bool) -> None:
+    """Stop or resume reading a source; its documents stay."""
+    tx.execute(update(source).where(source.c.name == name).values(paused=paused))
+
+
+def set_cursor(tx: Transaction, source_id: int, cursor: Json) -> None:
+    """Remember where the listing stands; belongs into the transaction that stores what was listed."""
+    tx.execute(update(source).where(source.c.id == source_id).values(cursor=null() if cursor is None else cursor))
+
+
+def begin_sweep(tx: Transaction, source_id: int) -> int:
+    """Begin a full listing and return its number."""
+    tx.execute(update(source).where(source.c.id == source_id).values(sweep=source.c.sweep + 1))
+    return int(tx.execute(select(source.c.sweep).where(source.c.id == source_id)).scalar_one())
+
+
+def finish(tx: Transaction, source_id: int, *, failure: str | None) -> None:
+    """Write down how a run ended: well (`failure` None), or why not."""
+    now = clock.now(tx)
+    values: dict[str, object] = {"failed_at": now, "failure": failure}
+    if failure is None:
+        values = {"synced_at": now, "failed_at": None, "failure": None}
+    tx.execute(update(source).where(source.c.id == source_id).values(values))
+
+
+def statuses(tx: Transaction) -> list[SourceStatus]:
+    """Every source as people see it, by name."""
+    documents = _counts(tx, select(document.c.source_id, func.count()).group_by(document.c.source_id))
+    in_passages = select(document.c.source_id, func.count()).join(passage).group_by(document.c.source_id)
+    passages = _counts(tx, in_passages)
+    waiting = _counts(tx, select(todo.c.source_id, func.count()).where(~todo.c.parked).group_by(todo.c.source_id))
+    parked = _counts(tx, select(todo.c.source_id, func.count()).where(todo.c.parked).group_by(todo.c.source_id))
+    return [
+        SourceStatus(
+            name=row.name,
+            type=row.type,
+            documents=documents.get(row.id, 0),
+            passages=passages.get(row.id, 0),
+            synced=row.synced_at,
+            paused=row.paused,
+            failure=row.failure or "",
+            waiting=waiting.get(row.id, 0),
+            parked=parked.get(row.id, 0),
+        )
+        for row in list_all(tx)
+    ]
+
+
+def _counts(tx: Transaction, query: Any) -> dict[int, int]:
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def _row(row: Row[Any]) -> SourceRow:
+    return SourceRow(**row._mapping)

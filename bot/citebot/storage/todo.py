@@ -1,0 +1,109 @@
+"""Documents that a listing found and that wait to be fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import and_, case, delete, func, or_, select, update
+
+from citebot.model import Ref
+from citebot.storage import clock
+from citebot.storage.batches import batches
+from citebot.storage.database import Transaction
+from citebot.storage.tables import todo
+from citebot.storage.upsert import insert
+
+MAX_ATTEMPTS = 3
+"""Failures after which a document is parked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """One document to fetch."""
+
+    external_id: str
+    version: str
+    readers_tag: str
+    attempts: int
+
+
+def add(tx: Transaction, source_id: int, refs: Sequence[Ref]) -> None:
+    """Queue documents. One that is queued already starts anew when its version or readers changed since."""
+    rows = [
+        {"source_id": source_id, "external_id": ref.id, "version": ref.version, "readers_tag": ref.readers_tag}
+        for ref in refs
+    ]
+    if not rows:
+        return
+    statement = insert(tx, todo)
+    new = statement.excluded
+    same = and_(todo.c.version == new.version, todo.c.readers_tag == new.readers_tag)
+    statement = statement.on_conflict_do_update(
+        index_elements=[todo.c.source_id, todo.c.external_id],
+        set_={
+            "version": new.version,
+            "readers_tag": new.readers_tag,
+            "attempts": case((same, todo.c.attempts), else_=0),
+            "not_before": case((same, todo.c.not_before), else_=None),
+            "parked": and_(same, todo.c.parked),
+            "why": case((same, todo.c.why), else_=""),
+        },
+    )
+    fresh = {"attempts": 0, "parked": False, "why": "", "not_before": None}
+    tx.execute(statement, [row | fresh for row in rows])
+
+
+def take(tx: Transaction, source_id: int, limit: int) -> list[Todo]:
+    """Documents that are due, those never tried first. They stay queued until `done` or `fail`."""
+    query = (
+        select(todo.c.external_id, todo.c.version, todo.c.readers_tag, todo.c.attempts)
+        .where(todo.c.source_id == source_id, ~todo.c.parked)
+        .where(or_(todo.c.not_before.is_(None), todo.c.not_before <= clock.now(tx)))
+        .order_by(todo.c.attempts, todo.c.external_id)
+        .limit(limit)
+    )
+    return [Todo(*row) for row in tx.execute(query)]
+
+
+def done(tx: Transaction, source_id: int, ids: Sequence[str]) -> None:
+    """Take documents off the queue."""
+    for some in batches(ids):
+        tx.execute(delete(todo).where(todo.c.source_id == source_id, todo.c.external_id.in_(some)))
+
+
+def fail(
+    tx: Transaction, source_id: int, external_id: str, why: str, *, permanent: bool = False, retry_after: float = 60.0
+) -> None:
+    """Write down a failure: tried again later, parked after three or when it is permanent."""
+    tries = todo.c.attempts + 1
+    values = {
+        "attempts": tries,
+        "not_before": clock.now(tx) + timedelta(seconds=retry_after),
+        "parked": True if permanent else case((tries >= MAX_ATTEMPTS, True), else_=todo.c.parked),
+        "why": why,
+    }
+    key = and_(todo.c.source_id == source_id, todo.c.external_id == external_id)
+    if not tx.execute(update(todo).where(key).values(values)).rowcount:
+        # A document fetched without having been listed: keep the failure all the same.
+        add(tx, source_id, [Ref(external_id)])
+        tx.execute(update(todo).where(key).values(values))
+
+
+def parked(tx: Transaction, source_id: int) -> list[tuple[str, str, int]]:
+    """Documents that could not be read: id, why, attempts."""
+    query = select(todo.c.external_id, todo.c.why, todo.c.attempts).order_by(todo.c.external_id)
+    return [(row[0], row[1], row[2]) for row in tx.execute(query.where(todo.c.source_id == source_id, todo.c.parked))]
+
+
+def unpark(tx: Transaction, source_id: int) -> int:
+    """Give every parked document another chance, at once; says how many."""
+    statement = update(todo).where(todo.c.source_id == source_id, todo.c.parked)
+    return tx.execute(statement.values(parked=False, attempts=0, not_before=None, why="")).rowcount
+
+
+def waiting(tx: Transaction, source_id: int) -> int:
+    """How many documents are queued, without the parked ones."""
+    query = select(func.count()).select_from(todo).where(todo.c.source_id == source_id, ~todo.c.parked)
+    return int(tx.execute(query).scalar_one())
