@@ -109,8 +109,9 @@ def _install(handler: _Handler, level: int) -> None:
 
 
 def _without_secret_values(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for key in event:
-        if looks_secret(key) and event[key]:
+    for key, value in event.items():
+        # Numbers are counts: `tokens=350`.
+        if value and looks_secret(key) and not isinstance(value, int | float):
             event[key] = MASK
     return event
 

