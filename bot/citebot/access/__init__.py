@@ -1,0 +1,7 @@
+"""Who may read what: principals of a person, and audiences of a place. The one place that decides it."""
+
+from __future__ import annotations
+
+from citebot.access.directory import Directory
+
+__all__ = ["Directory"]
