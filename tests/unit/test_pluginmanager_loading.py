@@ -11,8 +11,10 @@ from pathlib import Path
 import click
 import pytest
 
+from citebot import NoSettings, hookimpl, hookspecs
 from citebot.errors import PluginError, SettingsError
 from citebot.pluginmanager import PluginInfo, PluginManager
+from citebot.pluginmanager.parts import KINDS
 from citebot.ports import PartContext
 from citebot.settings import Choice, Settings
 
@@ -277,6 +279,29 @@ def test_commands_and_routes_are_added(install: Install) -> None:
         manager.register_commands(cli)
     with pytest.raises(PluginError, match="forecast"):
         manager.register_commands(click.Group(), reserved=["forecast"])
+
+
+def part_class(kind: str, name: str = "made") -> type:
+    """The least a class of this kind must have."""
+    methods = {method: lambda self: None for method in vars(KINDS[kind][1]) if not method.startswith("_")}
+    return type("Made", (), {**methods, "name": name, "summary": "Made", "Settings": NoSettings})
+
+
+@pytest.mark.parametrize("several", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_registration_hook_brings_its_kind_of_part(kind: str, several: bool) -> None:
+    made = part_class(kind)
+    hook = KINDS[kind][0]
+    plugin = type("Plugin", (), {hook: hookimpl(lambda self: [made] if several else made, specname=hook)})()
+    manager = load()
+    manager.register(plugin, name="made")
+    assert manager.part(kind, "made") is made
+    assert manager.sections()[kind] == {"made": NoSettings}
+
+
+def test_every_registration_hook_is_exercised_here() -> None:
+    hooks = {hook for hook, _ in KINDS.values()}
+    assert set(hookspecs.REGISTRATION) == hooks | {"citebot_register_commands", "citebot_register_routes"}
 
 
 PART_WITH_SETTINGS = """

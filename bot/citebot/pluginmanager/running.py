@@ -84,10 +84,16 @@ def _is_current(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 async def _result(implementation: Implementation, values: Mapping[str, Any]) -> Any:
-    if implementation.is_async:
-        return await implementation.call(values)
-    result = await asyncio.wrap_future(_in_thread(lambda: implementation.call(values)))
-    return await result if inspect.isawaitable(result) else result
+    try:
+        if implementation.is_async:
+            return await implementation.call(values)
+        result = await asyncio.wrap_future(_in_thread(lambda: implementation.call(values)))
+        return await result if inspect.isawaitable(result) else result
+    except (Exception, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        # SystemExit and its like would leave the task and end the event loop.
+        raise HookFailed(f"{type(error).__name__}: {error}") from error
 
 
 async def _within(work: Any, timeout: float) -> Any:
@@ -123,6 +129,8 @@ def _in_thread(work: Callable[[], Any]) -> concurrent.futures.Future[Any]:
             return
         try:
             future.set_result(context.run(work))
+        except asyncio.CancelledError:
+            future.set_exception(HookFailed("cancelled itself"))
         except BaseException as error:  # noqa: BLE001 - handed to whoever waits, SystemExit included
             future.set_exception(error)
 
