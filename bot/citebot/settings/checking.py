@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from citebot.errors import SettingsError
 from citebot.settings.text import decoded
@@ -27,7 +27,7 @@ def validated(
     try:
         return model.model_validate(decoded(model, values, where=section))
     except ValidationError as error:
-        raise SettingsError(_complaint(error, section, origin)) from error
+        raise SettingsError(_complaint(error, model, section, origin)) from error
 
 
 def refuse_unknown(
@@ -95,7 +95,7 @@ def _written(where: str) -> str:
     return f" (in {where})" if where else ""
 
 
-def _complaint(error: ValidationError, section: str, origin: Callable[[Path], str]) -> str:
+def _complaint(error: ValidationError, model: type[BaseModel], section: str, origin: Callable[[Path], str]) -> str:
     """One line for the first problem; the number of others is said."""
     problems = error.errors(include_url=False)
     first = problems[0]
@@ -105,16 +105,24 @@ def _complaint(error: ValidationError, section: str, origin: Callable[[Path], st
     if first["type"] == "missing":
         return f"The setting “{_key(section, path)}” is missing and has no default.{_more(problems)}"
     key = _key(section, path) or "the whole section"
-    return f"“{key}”{_written(origin(path))}: {what}{_value(first['input'], path)}.{_more(problems)}"
+    return f"“{key}”{_written(origin(path))}: {what}{_value(first['input'], model, path)}.{_more(problems)}"
 
 
-def _value(value: object, path: Path) -> str:
+def _value(value: object, model: type[BaseModel], path: Path) -> str:
     """The refused value, unless it might be a secret."""
-    if isinstance(value, SecretStr) or looks_secret(path[-1] if path else ""):
+    if _holds_secret(model, path) or not isinstance(value, bool | int | float | str):
         return ""
-    if isinstance(value, bool | int | float | str):
-        return f", not “{str(value)[:60]}”"
-    return ""
+    return f", not “{str(value)[:60]}”"
+
+
+def _holds_secret(model: type[BaseModel], path: Path) -> bool:
+    inner: Any = model
+    for step in path:
+        fields = getattr(inner, "model_fields", {})
+        inner = fields[step].annotation if step in fields else None
+        if looks_secret(step) or "Secret" in repr(inner):
+            return True
+    return False
 
 
 def _more(problems: list[Any]) -> str:
