@@ -47,7 +47,9 @@ def _model(data_dir: Path, weights: Path) -> Path | bytes:
 def _sound(path: Path, seal: Path) -> bool:
     """Whether the cached file is what was written: a cut or changed one is built again."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == seal.read_text(encoding="ascii", errors="replace")
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return digest == seal.read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
 

