@@ -43,8 +43,20 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("inbox", schema=None) as batch_op:
-        batch_op.create_index("ix_inbox_lane", ["lane", "state", "id"], unique=False)
-        batch_op.create_index("ix_inbox_state_not_before", ["state", "not_before"], unique=False)
+        batch_op.create_index(
+            "ix_inbox_lane",
+            ["lane", "id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('ready', 'leased')"),
+            postgresql_where=sa.text("state IN ('ready', 'leased')"),
+        )
+        batch_op.create_index(
+            "ix_inbox_open",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('ready', 'leased')"),
+            postgresql_where=sa.text("state IN ('ready', 'leased')"),
+        )
 
     op.create_table(
         "index_log",
@@ -169,8 +181,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_outbox_inbox_id"), ["inbox_id"], unique=False)
-        batch_op.create_index("ix_outbox_lane", ["lane", "state", "id"], unique=False)
-        batch_op.create_index("ix_outbox_state_not_before", ["state", "not_before"], unique=False)
+        batch_op.create_index(
+            "ix_outbox_lane",
+            ["lane", "id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('ready', 'leased')"),
+            postgresql_where=sa.text("state IN ('ready', 'leased')"),
+        )
+        batch_op.create_index(
+            "ix_outbox_open",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('ready', 'leased')"),
+            postgresql_where=sa.text("state IN ('ready', 'leased')"),
+        )
 
     op.create_table(
         "todo",

@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy import insert as plain_insert
 
-from citebot.model import Answer, Citation, Conversation, Feedback, Person, ScoredPassage, Verdict, Visibility
+from citebot.model import Answer, Citation, Conversation, Feedback, Person, ScoredPassage, Verdict
 from citebot.storage import clock
 from citebot.storage.database import Transaction
+from citebot.storage.envelopes import visibility
 from citebot.storage.tables import answer, feedback
 from citebot.storage.upsert import insert
 
@@ -193,7 +194,7 @@ def _row(row: Row[Any]) -> StoredAnswer:
         asker=row.asker,
         asker_name=body["asker_name"],
         conversation=Conversation(
-            row.platform, row.conversation, body["tenant"], body["thread"], _visibility(body["visibility"])
+            row.platform, row.conversation, body["tenant"], body["thread"], visibility(body["visibility"])
         ),
         question=row.question,
         text=row.text,
@@ -216,11 +217,6 @@ def _row(row: Row[Any]) -> StoredAnswer:
 def _plain(value: StoredCitation | StoredHit) -> dict[str, Any]:
     values = {name: getattr(value, name) for name in value.__slots__}
     return {name: list(item) if isinstance(item, tuple) else item for name, item in values.items()}
-
-
-def _visibility(value: str) -> Visibility:
-    known: dict[str, Visibility] = {"dm": "dm", "private": "private", "public": "public", "shared": "shared"}
-    return known[value]
 
 
 def _verdict(value: str) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -58,6 +58,22 @@ class Database:
                 with tx.begin():
                     yield tx
 
+    @contextmanager
+    def outside(self) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+        """Run statements that no transaction may hold, such as VACUUM; as long as they take."""
+        with self._explained(), self._turn(), self._engine.connect() as connection:
+            if self.dialect == "sqlite":
+                raw = connection.connection.driver_connection
+                assert isinstance(raw, sqlite3.Connection)
+                yield lambda statement: raw.execute(statement).fetchall()
+                return
+            free = connection.execution_options(isolation_level="AUTOCOMMIT")
+            free.exec_driver_sql("SET statement_timeout = 0")
+            try:
+                yield lambda statement: _rows(free, statement)
+            finally:
+                free.exec_driver_sql("RESET statement_timeout")
+
     def now(self, tx: Transaction) -> datetime:
         """The database's clock, UTC, naive: the only clock that all processes share."""
         return clock.now(tx)
@@ -88,6 +104,11 @@ class Database:
             if meaning is None:
                 raise
             raise meaning from error
+
+
+def _rows(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
+    result = connection.exec_driver_sql(statement)
+    return [tuple(row) for row in result] if result.returns_rows else []
 
 
 def _parse(url: str) -> URL:

@@ -24,6 +24,7 @@ class FolderLock:
         if self._file is not None:
             return
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StorageError(f"The data folder {self._path.parent} cannot be used: {error.strerror}.") from error

@@ -1,0 +1,72 @@
+"""What the workers call, and what they hand over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from citebot.model import Answer, Json
+from citebot.ports import Inbound, Outbound
+from citebot.storage.envelopes import Post
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A question to answer now."""
+
+    job: int
+    attempt: int
+    """1 the first time; after a crash or a failure the same question comes again."""
+    inbound: Inbound
+    to: Outbound
+    """Where to show progress. Its key is the same in every attempt and in the final post, so that
+    `platform.open_answer(to)` finds the one message again."""
+    asked_at: datetime
+    """UTC, naive."""
+    stopped: asyncio.Event
+    """Set when the asker wants it to end: finish with what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The finished answer. It is stored and planned in one transaction, then shown by the sender."""
+
+    answer: Answer
+    trace: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One honest sentence instead of an answer."""
+
+    text: str
+
+
+Outcome = Reply | Notice
+Handler = Callable[[Assignment], Awaitable[Outcome]]
+"""Answers a question, streaming to the platform on the way; the final text is not its business but the sender's.
+
+Raising `NotAllowed` or `WrongUse` ends the question with that sentence; any other error means: try again later.
+It may be cancelled at any await, when the lease was lost or the process must end.
+"""
+Sender = Callable[[Post], Awaitable[Mapping[str, Json] | None]]
+"""Shows a post: `open_answer(post.to)` and then `finish(answer)` or `abort(notice)`; called again after a crash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long we try, in seconds and times."""
+
+    answer_delays: tuple[float, ...] = (1.0, 5.0, 20.0, 60.0, 120.0, 180.0, 200.0)
+    """Between attempts at one question: about ten minutes in all, then an honest notice."""
+    send_delays: tuple[float, ...] = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0, *(900.0,) * 95)
+    """Between attempts at one post: about a day."""
+    poll: float = 1.0
+    """Between two looks at a queue that nobody woke us for."""
+    senders: int = 4
+    """Posts sent at the same time."""
+    tidy: float = 3600.0
+    """Between two removals of rows finished long ago."""

@@ -1,0 +1,207 @@
+"""The two queues: questions that were accepted (inbox) and posts that were planned (outbox).
+
+A worker claims a row for a while (lease) and gets a number that only rises (fence). Whatever it writes later goes into
+a transaction that checks the fence, so a worker that slept through its lease cannot do anything twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Row, Table, and_, delete, func, literal_column, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from citebot.errors import LeaseLost
+from citebot.model import Json
+from citebot.ports import Inbound
+from citebot.storage import clock
+from citebot.storage.database import Transaction
+from citebot.storage.envelopes import Post, lane, pack_inbound, pack_post, unpack_inbound, unpack_post
+from citebot.storage.tables import inbox, outbox
+from citebot.storage.upsert import insert
+
+Queue = Literal["inbox", "outbox"]
+_TABLES: Mapping[Queue, Table] = {"inbox": inbox, "outbox": outbox}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed row, and the fence that proves it is ours."""
+
+    queue: Queue
+    id: int
+    fence: int
+    attempts: int
+    """How often it was claimed, this time included."""
+    created_at: datetime
+    body: dict[str, Any]
+
+    @property
+    def inbound(self) -> Inbound:
+        """The question, of an inbox row."""
+        return unpack_inbound(self.body)
+
+    @property
+    def post(self) -> Post:
+        """The planned post, of an outbox row."""
+        return unpack_post(self.body)
+
+
+def accept(tx: Transaction, inbound: Inbound) -> tuple[int, bool]:
+    """Keep a question: its id, and whether it is new. A delivery or message seen before keeps its first id."""
+    place = inbound.conversation
+    row = {
+        "state": "ready",
+        "fence": 0,
+        "attempts": 0,
+        "created_at": clock.now(tx),
+        "platform": place.platform,
+        "lane": lane(place),
+        "tenant": place.tenant,
+        "delivery_id": inbound.delivery_id,
+        "conversation": place.id,
+        "message_id": inbound.message_id,
+        "body": pack_inbound(inbound),
+    }
+    new = tx.execute(insert(tx, inbox).values(row).on_conflict_do_nothing().returning(inbox.c.id)).scalar()
+    if new is not None:
+        return int(new), True
+    here = and_(inbox.c.platform == place.platform, inbox.c.tenant == place.tenant)
+    same_message = and_(inbox.c.conversation == place.id, inbox.c.message_id == inbound.message_id)
+    query = select(inbox.c.id).where(here, or_(inbox.c.delivery_id == inbound.delivery_id, same_message))
+    return int(tx.execute(query.order_by(inbox.c.id).limit(1)).scalar_one()), False
+
+
+def plan(tx: Transaction, post: Post, *, inbox_id: int | None = None) -> None:
+    """Plan a post; one that is planned already under this key stays as it is."""
+    row = {
+        "state": "ready",
+        "fence": 0,
+        "attempts": 0,
+        "created_at": clock.now(tx),
+        "platform": post.to.conversation.platform,
+        "lane": lane(post.to.conversation),
+        "inbox_id": inbox_id,
+        "idempotency_key": post.to.idempotency_key,
+        "body": pack_post(post),
+    }
+    tx.execute(insert(tx, outbox).values(row).on_conflict_do_nothing())
+
+
+def claim(
+    tx: Transaction, queue: Queue, *, lease: float, limit: int = 1, platforms: Collection[str] | None = None
+) -> list[Job]:
+    """Take rows that are due, oldest first, one per conversation and only its oldest unfinished one."""
+    table = _TABLES[queue]
+    earlier = table.alias()
+    now = clock.now(tx)
+    due = or_(
+        and_(table.c.state == "ready", or_(table.c.not_before.is_(None), table.c.not_before <= now)),
+        and_(table.c.state == "leased", table.c.lease_until <= now),
+    )
+    blocked = select(earlier.c.id).where(earlier.c.lane == table.c.lane, _open(earlier), earlier.c.id < table.c.id)
+    query = select(table.c.id).where(_open(table), due, ~blocked.exists())
+    if platforms is not None:
+        query = query.where(table.c.platform.in_(sorted(platforms)))
+    # A CTE, because PostgreSQL may run a subquery with SKIP LOCKED more than once.
+    chosen = query.order_by(table.c.id).limit(limit).with_for_update(skip_locked=True, of=table).cte("chosen")
+    statement = (
+        update(table)
+        .where(table.c.id.in_(select(chosen.c.id)))
+        .values(
+            state="leased",
+            lease_until=now + timedelta(seconds=lease),
+            fence=table.c.fence + 1,
+            attempts=table.c.attempts + 1,
+        )
+        .returning(table)
+    )
+    rows = tx.execute(statement).all()
+    return sorted((_job(queue, row) for row in rows), key=lambda job: job.id)
+
+
+def guard(tx: Transaction, job: Job) -> None:
+    """Raise `LeaseLost` unless the job is still ours, and keep it ours until this transaction ends."""
+    table = _TABLES[job.queue]
+    row = tx.execute(select(table.c.fence, table.c.state).where(table.c.id == job.id).with_for_update()).one_or_none()
+    if row is None or row.fence != job.fence or row.state != "leased":
+        raise _lost(job)
+
+
+def renew(tx: Transaction, job: Job, *, lease: float) -> None:
+    """Keep a job for longer."""
+    _change(tx, job, lease_until=clock.now(tx) + timedelta(seconds=lease))
+
+
+def complete(tx: Transaction, job: Job, *, result: Json = None) -> None:
+    """It is done; `result` is what the platform said, of a post."""
+    done = {"state": "done", "lease_until": None, "finished_at": clock.now(tx), "failure": None}
+    _change(tx, job, **done, **({"result": result} if job.queue == "outbox" and result is not None else {}))
+
+
+def retry(tx: Transaction, job: Job, *, after: float, why: str) -> None:
+    """It failed and shall be tried again."""
+    later = clock.now(tx) + timedelta(seconds=after)
+    _change(tx, job, state="ready", lease_until=None, not_before=later, failure=why)
+
+
+def release(tx: Transaction, job: Job) -> None:
+    """Give it back untried: another worker may begin at once, and this attempt does not count."""
+    table = _TABLES[job.queue]
+    _change(tx, job, state="ready", lease_until=None, attempts=table.c.attempts - 1)
+
+
+def dead(tx: Transaction, job: Job, *, why: str) -> None:
+    """It failed for good; the row stays for people to look at."""
+    _change(tx, job, state="dead", lease_until=None, finished_at=clock.now(tx), failure=why)
+
+
+def withdraw(tx: Transaction, inbox_id: int) -> Inbound | None:
+    """End a question that nobody has begun; returns it, or None when it is too late for that."""
+    statement = update(inbox).where(inbox.c.id == inbox_id, inbox.c.state == "ready")
+    values = {"state": "done", "finished_at": clock.now(tx), "failure": "withdrawn by the asker"}
+    body = tx.execute(statement.values(values).returning(inbox.c.body)).scalar()
+    return None if body is None else unpack_inbound(body)
+
+
+def counts(tx: Transaction, queue: Queue) -> dict[str, int]:
+    """How many rows are in each state."""
+    table = _TABLES[queue]
+    query = select(table.c.state, func.count()).group_by(table.c.state)
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def oldest_open(tx: Transaction, queue: Queue) -> datetime | None:
+    """Since when the oldest unfinished row waits."""
+    table = _TABLES[queue]
+    return tx.execute(select(func.min(table.c.created_at)).where(_open(table))).scalar()
+
+
+def forget(tx: Transaction, queue: Queue, before: datetime) -> int:
+    """Delete rows that were finished before a time; says how many."""
+    table = _TABLES[queue]
+    finished = table.c.state.in_(("done", "dead"))
+    return tx.execute(delete(table).where(finished, table.c.finished_at < before)).rowcount
+
+
+def _open(table: Any) -> ColumnElement[bool]:
+    # Written out, not as parameters: a partial index is only used when the words are the same.
+    return table.c.state.in_([literal_column("'ready'"), literal_column("'leased'")])  # type: ignore[no-any-return]
+
+
+def _change(tx: Transaction, job: Job, **values: object) -> None:
+    table = _TABLES[job.queue]
+    mine = (table.c.id == job.id, table.c.fence == job.fence, table.c.state == "leased")
+    if not tx.execute(update(table).where(*mine).values(**values)).rowcount:
+        raise _lost(job)
+
+
+def _lost(job: Job) -> LeaseLost:
+    return LeaseLost(f"Row {job.id} of the {job.queue} belongs to another worker now; this one writes nothing.")
+
+
+def _job(queue: Queue, row: Row[Any]) -> Job:
+    return Job(queue, row.id, row.fence, row.attempts, row.created_at, row.body)
