@@ -1,0 +1,30 @@
+#!/bin/sh
+# Starts (or installs) every server and program the tests use, by the scripts beside this one, and prints what the tests
+# must know as NAME=value lines. What cannot be had is named on stderr; with CI=true that is a failure.
+#
+#   all.sh [PID]    servers stop by themselves when the process PID ends
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+watched=${1:-}
+failed=0
+
+left_out() {
+    echo "$1" >&2
+    failed=1
+}
+
+if [ -n "${CITEBOT_TEST_POSTGRES_URL:-}" ]; then
+    echo "CITEBOT_TEST_POSTGRES_URL=$CITEBOT_TEST_POSTGRES_URL"
+elif url=$("$here/postgres.sh" start "$(mktemp -d)/postgres" $watched); then
+    echo "CITEBOT_TEST_POSTGRES_URL=$url"
+else
+    left_out "no PostgreSQL: install it, or set CITEBOT_TEST_POSTGRES_URL"
+fi
+
+if [ -x "$here/chromium.sh" ]; then
+    "$here/chromium.sh" >&2 || left_out "no Chromium: install chromium and its driver"
+fi
+
+"$here/../fetch_bge_small.sh" >/dev/null || left_out "no bge-small: see scripts/fetch_bge_small.sh"
+
+if [ "${CI:-}" = true ]; then exit $failed; fi

@@ -1,0 +1,104 @@
+"""Databases for tests: SQLite in a temporary folder, and a private PostgreSQL that ends with the session."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from citebot.storage import Database, schema
+from citebot.storage.tables import metadata
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "services" / "postgres.sh"
+GIVEN = "CITEBOT_TEST_POSTGRES_URL"
+FOLDER = "CITEBOT_TEST_POSTGRES_FOLDER"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose one server folder for all workers; a short path, because the name of a socket must be short."""
+    if not hasattr(config, "workerinput"):
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="citebot-pg-", dir="/tmp")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server that this session started, if it did."""
+    if not hasattr(config, "workerinput") and (folder := os.environ.pop(FOLDER, None)):
+        subprocess.run([SCRIPT, "stop", folder], check=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> str:
+    """The address of a real server on which databases may be made."""
+    if given := os.environ.get(GIVEN):
+        return given
+    with Path(os.environ[FOLDER] + ".starting").open("w") as turn:
+        flock(turn, LOCK_EX)
+        started = subprocess.run(
+            [
+                SCRIPT,
+                "start",
+                os.environ[FOLDER],
+                str(os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        Path(turn.name).unlink(missing_ok=True)
+    if started.returncode == 0:
+        return started.stdout.strip()
+    why = f"no PostgreSQL: install it (Debian: apt-get install postgresql) or set {GIVEN}. {started.stderr.strip()}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """An empty database of this worker's own on the real server."""
+    name = f"citebot_test_{uuid.uuid4().hex[:12]}"
+    server = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without tables, on each of the two kinds."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'citebot.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database with our tables, all empty, on each of the two kinds."""
+    if request.param == "sqlite":
+        opened = Database(f"sqlite:///{tmp_path / 'citebot.db'}")
+    else:
+        opened = Database(request.getfixturevalue("postgres_url"))
+    schema.upgrade(opened)
+    if request.param != "sqlite":
+        with opened.write() as tx:
+            names = ", ".join(table.name for table in metadata.sorted_tables)
+            tx.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    yield opened
+    opened.close()
