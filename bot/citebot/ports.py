@@ -7,7 +7,7 @@ load models and open files in `open`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -223,6 +223,8 @@ class GenerationRequest:
     """Citation number n stands for `passages[n-1]`."""
     history: tuple[Turn, ...] = ()
     query_vector: Embedding | None = None
+    embed: Callable[[Sequence[str]], Awaitable[list[Embedding]]] | None = None
+    """Embeds sentences with the model of `query_vector`; raises `ModelUnavailable`."""
     deadline: float = 30.0
     """Seconds for the whole text."""
 
