@@ -1,0 +1,130 @@
+"""Stage 8: do these passages answer the question? A small logistic model, so that the threshold is a probability.
+
+The coefficients are fitted on ClapNQ (development set) by `tests/benchmarks/quality_clapnq.py --fit`, half of the
+questions held out; docs/answering.md has the figures. Two sets: one for questions with a vector, one for words only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from citebot.answering.contextualise import Standalone
+from citebot.answering.evidence import SentenceVectors
+from citebot.answering.lexical import Lexical, exact_names, heading_of
+from citebot.answering.sentences import units
+from citebot.answering.vectors import cosine, rows
+from citebot.answering.words import stems
+from citebot.model import Embedding, ScoredPassage
+from citebot.ports import IndexHits
+
+_READ = 3
+"""Passages that are looked at sentence by sentence."""
+_SENTENCES = 12
+"""Sentences that get a vector: those that cover the question best."""
+_HEADING_SHARE = 0.5
+"""A word found only in the heading counts half for a sentence."""
+
+WITH_VECTORS = {
+    "bias": -3.0,
+    "top_cosine": 4.0,
+    "lift": 1.0,
+    "sentence_cosine": 3.0,
+    "passage_coverage": 0.5,
+    "sentence_coverage": 1.0,
+}
+WORDS_ONLY = {"bias": -3.0, "passage_coverage": 2.0, "sentence_coverage": 3.0}
+# By hand: the fitting set names nothing exactly. A question about ABC-123 is not answered by passages without ABC-123.
+MISSING_NAME = -2.0
+FOUND_NAME = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The probability that the passages answer, and what it was made of."""
+
+    confidence: float
+    features: dict[str, float]
+
+
+class Decider:
+    """Looks at the best passages; reads only text the audience may read."""
+
+    async def run(
+        self,
+        standalone: Standalone,
+        hits: Sequence[ScoredPassage],
+        *,
+        lexical: Lexical,
+        index_hits: IndexHits,
+        vector: Embedding | None,
+        sentence_vectors: SentenceVectors,
+    ) -> Decision:
+        """0.0 when there is nothing to look at."""
+        if not hits:
+            return Decision(0.0, {})
+        found = _lexical_features(standalone, hits, lexical)
+        if vector is not None:
+            found |= await _vector_features(hits, lexical, index_hits, vector, sentence_vectors)
+        return Decision(confidence(found), found)
+
+
+def confidence(features: dict[str, float]) -> float:
+    """The logistic model."""
+    weights = WITH_VECTORS if "top_cosine" in features else WORDS_ONLY
+    logit = weights["bias"] + sum(
+        weight * features.get(name, 0.0) for name, weight in weights.items() if name != "bias"
+    )
+    logit += MISSING_NAME * features["names_missing"] + FOUND_NAME * features["names_found"]
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+
+
+def _lexical_features(standalone: Standalone, hits: Sequence[ScoredPassage], lexical: Lexical) -> dict[str, float]:
+    read = [hit.passage for hit in hits[:_READ]]
+    names = exact_names(standalone.text)
+    text = "\n".join(f"{heading_of(hit.passage)}\n{hit.passage.text}" for hit in hits).casefold() if names else ""
+    present = sum(name in text for name in names)
+    return {
+        "passage_coverage": max(lexical.coverage(lexical.stems(passage)) for passage in read),
+        "sentence_coverage": max((cover for cover, _ in _sentences(hits, lexical)), default=0.0),
+        "names_missing": (len(names) - present) / len(names) if names else 0.0,
+        "names_found": present / len(names) if names else 0.0,
+    }
+
+
+async def _vector_features(
+    hits: Sequence[ScoredPassage],
+    lexical: Lexical,
+    index_hits: IndexHits,
+    vector: Embedding,
+    sentence_vectors: SentenceVectors,
+) -> dict[str, float]:
+    known = index_hits.legs.get("vectors", {})
+    cosines = [known[hit.passage.id] for hit in hits if hit.passage.id in known]
+    if not cosines:
+        return {}
+    top, usual = max(cosines), median(known.values())
+    found = {
+        "top_cosine": top,
+        # Encoders differ in how near unrelated texts are; this does not.
+        "lift": (top - usual) / max(1e-3, 1.0 - usual),
+    }
+    best = [text for _, text in sorted(_sentences(hits, lexical), key=lambda pair: -pair[0])[:_SENTENCES]]
+    made = await sentence_vectors.try_embed(best)
+    query = rows(vector)[0]
+    near = max((cosine(query, row) for one in made for row in rows(one)), default=top) if made else top
+    return found | {"sentence_cosine": near}
+
+
+def _sentences(hits: Sequence[ScoredPassage], lexical: Lexical) -> list[tuple[float, str]]:
+    """Every unit of the best passages with its coverage of the question."""
+    found = []
+    for hit in hits[:_READ]:
+        heading = frozenset(stems(heading_of(hit.passage)))
+        for unit in units(hit.passage.text):
+            own = frozenset(stems(unit.text))
+            cover = lexical.coverage(own)
+            found.append((cover + _HEADING_SHARE * (lexical.coverage(own | heading) - cover), unit.text))
+    return found

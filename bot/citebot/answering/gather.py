@@ -1,0 +1,147 @@
+"""Stages 1 to 8 in a row: from a question to the passages it may be answered from, and whether they answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from citebot.answering.collapse import NearDuplicates
+from citebot.answering.contextualise import Contextualiser, Standalone
+from citebot.answering.decide import Decider, Decision
+from citebot.answering.evidence import SentenceVectors
+from citebot.answering.fuse import Fusion, Weights
+from citebot.answering.hooks import Hooks
+from citebot.answering.lexical import Lexical
+from citebot.answering.load import Loaded, Loader
+from citebot.answering.rerank import Reranking
+from citebot.answering.retrieve import Retrieved, Retriever
+from citebot.answering.trace import Trace
+from citebot.answering.versions import Versions
+from citebot.model import Question, ScoredPassage
+from citebot.ports import Embedder, Index, IndexHits, Reranker
+from citebot.settings import AnsweringSettings
+from citebot.storage import Database
+
+_NOTHING = Retrieved(IndexHits({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found, before it is decided whether that is an answer."""
+
+    standalone: Standalone
+    retrieved: Retrieved
+    passages: tuple[ScoredPassage, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everything a writer needs."""
+
+    standalone: Standalone
+    retrieved: Retrieved
+    passages: tuple[ScoredPassage, ...]
+    """Best first, at most as many as the settings say."""
+    decision: Decision
+    sentence_vectors: SentenceVectors
+    notes: tuple[str, ...]
+
+
+class Gathering:
+    """Owns the stages that search and read."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        index: Index,
+        embedder: Embedder | None,
+        reranker: Reranker | None,
+        hooks: Hooks,
+        settings: AnsweringSettings,
+    ) -> None:
+        weights = Weights(
+            words=settings.weight_words,
+            vectors=settings.weight_vectors,
+            headings=settings.weight_headings,
+            sparse=settings.weight_sparse,
+        )
+        self._settings = settings
+        self._embedder = embedder
+        self._hooks = hooks
+        self._contextualiser = Contextualiser(context_weight=settings.context_weight)
+        self._retriever = Retriever(index, embedder, candidates=settings.candidates)
+        self._fusion = Fusion(weights, depth=settings.candidates)
+        self.loader = Loader(database)
+        self._duplicates = NearDuplicates()
+        self._versions = Versions()
+        self._reranking = Reranking(reranker)
+        self._decider = Decider()
+
+    async def search(self, question: Question, trace: Trace) -> Found:
+        """Contextualise, retrieve, fuse, load, rerank."""
+        with trace.stage("contextualise") as facts:
+            standalone = await self._contextualiser.run(question)
+            facts |= {"turns": len(question.history), "leans": standalone.leans, "terms": len(standalone.terms)}
+        with trace.stage("retrieve") as facts:
+            retrieved = await self._retriever.run(question, standalone) if question.audience.principals else _NOTHING
+            facts |= {name: len(scores) for name, scores in retrieved.hits.legs.items()}
+            facts |= {"embed_ms": round(retrieved.embed_ms, 2), "search_ms": round(retrieved.search_ms, 2)}
+            facts["vectors_ready"] = round(retrieved.hits.vectors_ready, 4)
+        with trace.stage("fuse") as facts:
+            fused = await self._fusion.run(retrieved.hits)
+            facts["candidates"] = len(fused)
+        with trace.stage("load") as facts:
+            loaded = await self.loader.run(question, fused)
+            facts |= {"loaded": len(loaded.passages), "withheld": loaded.withheld, "gone": loaded.gone}
+        trace.facts["withheld"] = loaded.withheld
+        kept = await self._hooked(question, loaded, trace)
+        with trace.stage("rerank") as facts:
+            ranked = await self._reranking.run(standalone.text, kept)
+            facts["model_ms"] = round(ranked.ms, 2)
+        return Found(standalone, retrieved, ranked.passages, (*retrieved.notes, *ranked.notes))
+
+    async def run(self, question: Question, trace: Trace) -> Gathered:
+        """Search, then drop copies and superseded versions, and decide."""
+        found = await self.search(question, trace)
+        sentence_vectors = SentenceVectors(self._embedder if found.retrieved.vector else None)
+        with trace.stage("collapse") as facts:
+            lexical = Lexical(found.standalone.terms, found.passages)
+            single = await self._duplicates.run(found.passages, lexical)
+            current = await self._versions.run(single, lexical)
+            facts |= {"copies": len(found.passages) - len(single), "superseded": len(current.superseded)}
+        passages = current.passages[: self._settings.passages]
+        with trace.stage("decide") as facts:
+            decision = await self._decider.run(
+                found.standalone,
+                passages,
+                lexical=lexical,
+                index_hits=found.retrieved.hits,
+                vector=found.retrieved.vector,
+                sentence_vectors=sentence_vectors,
+            )
+            facts |= {"confidence": round(decision.confidence, 4), "model_ms": round(sentence_vectors.ms, 2)}
+            facts |= {name: round(value, 4) for name, value in decision.features.items()}
+        trace.facts["passages"] = [_row(hit) for hit in passages]
+        return Gathered(
+            standalone=found.standalone,
+            retrieved=found.retrieved,
+            passages=passages,
+            decision=decision,
+            sentence_vectors=sentence_vectors,
+            notes=(*found.notes, *(current.notes if decision.confidence >= self._settings.threshold else ())),
+        )
+
+    async def _hooked(self, question: Question, loaded: Loaded, trace: Trace) -> Sequence[ScoredPassage]:
+        with trace.stage("passages_found") as facts:
+            allowed = {hit.passage.id: hit for hit in loaded.passages}
+            kept = await self._hooks.passages_found(question, loaded.passages)
+            # By id, and ours: whatever a plugin returns, it cannot bring in a passage or change one.
+            left = [allowed.pop(hit.passage.id) for hit in kept if hit.passage.id in allowed]
+            facts["dropped"] = len(loaded.passages) - len(left)
+        return left
+
+
+def _row(hit: ScoredPassage) -> dict[str, object]:
+    return {"passage": hit.passage.id, "score": round(hit.score, 4), **{k: round(v, 4) for k, v in hit.legs.items()}}

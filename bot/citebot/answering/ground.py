@@ -1,0 +1,169 @@
+"""Stage 10: a sentence stays only if the passages it cites say so.
+
+Every number, identifier, name and quotation of a sentence must occur in the cited passages, a negation must have one
+there, and most content words too. A sentence that cites nothing valid is tried against each passage and cites the one
+that carries it; what no passage carries is dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from citebot.answering.lexical import heading_of
+from citebot.answering.sentences import Unit, units
+from citebot.answering.wordlists import NEGATIONS
+from citebot.answering.words import content_stems, identifiers, language_of, numbers, stem, stems, words
+from citebot.model import Passage, ScoredPassage
+
+CONTENT_SHARE = 0.75
+"""Share of a sentence's content words that the cited passages must have."""
+_CITED = re.compile(r"\s*[\[【]\s*(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\s*[\]】]")
+_BULLET = re.compile(r"^\s*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-z][.)])\s+")
+_QUOTED = re.compile(r"[“„«\"]([^“”„«»\"]{2,}?)[”“»\"]|`([^`]+)`")
+_MARKS = re.compile(r"[*_`~#|>]+|\s+")
+_NAME = re.compile(r"(?<=[^\W_][ ,])[A-ZÄÖÜ][^\W\d_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Grounded:
+    """A unit that holds, without its citations; `support` names the numbers of the passages and their sentences."""
+
+    unit: Unit
+    body: str
+    support: dict[int, tuple[str, ...]]
+
+
+class _Source:
+    """A passage as evidence."""
+
+    def __init__(self, passage: Passage) -> None:
+        self.text = f"{heading_of(passage)}\n{passage.text}"
+        self.passage = passage
+
+    @cached_property
+    def flat(self) -> str:
+        return _flat(self.text)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return frozenset(stems(self.text))
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        return frozenset(numbers(self.text))
+
+    @cached_property
+    def negated(self) -> bool:
+        return _negates(self.text)
+
+    @cached_property
+    def units(self) -> list[tuple[str, frozenset[str], frozenset[str]]]:
+        """Text, stems and numbers of each unit."""
+        found = units(self.passage.text)
+        return [(unit.text, frozenset(stems(unit.text)), frozenset(numbers(unit.text))) for unit in found]
+
+
+class Grounding:
+    """Checks the units of one draft against the passages it was written from."""
+
+    def __init__(self, passages: Sequence[ScoredPassage]) -> None:
+        self._sources = {number: _Source(hit.passage) for number, hit in enumerate(passages, start=1)}
+
+    async def run(self, unit: Unit) -> Grounded | None:
+        """The unit with what supports it, or None when nothing does."""
+        return self.check(unit)
+
+    def check(self, unit: Unit) -> Grounded | None:
+        """The same, for callers without an event loop."""
+        body, cited = _split_citations(unit)
+        if unit.kind == "heading" or not words(body):
+            return None
+        valid = [number for number in cited if number in self._sources]
+        if valid and self._holds(body, unit, valid):
+            return Grounded(unit, body, {number: self._sentences(body, number) for number in valid})
+        for number in self._sources:
+            if self._holds(body, unit, [number]):
+                return Grounded(unit, body, {number: self._sentences(body, number)})
+        return None
+
+    def _holds(self, body: str, unit: Unit, cited: Sequence[int]) -> bool:
+        sources = [self._sources[number] for number in cited]
+        plain = _BULLET.sub("", body)
+        if any(_flat(plain) in source.flat for source in sources):
+            return True
+        if unit.kind in {"code", "table"}:
+            return _all_lines(plain, sources)
+        return (
+            all(any(figure in s.numbers for s in sources) for figure in numbers(plain))
+            and all(any(name in s.flat for s in sources) for name in _exact(plain))
+            and (not _negates(plain) or any(s.negated for s in sources))
+            and _share(content_stems(plain), sources) >= CONTENT_SHARE
+            and _figures_belong(plain, sources)
+        )
+
+    def _sentences(self, body: str, number: int) -> tuple[str, ...]:
+        """The sentences of a cited passage that carry this one."""
+        wanted = set(stems(body))
+        flat = _flat(_BULLET.sub("", body))
+        scored = [
+            (1.0 if _flat(text) and _flat(text) in flat else len(wanted & have) / max(1, len(have | wanted)), text)
+            for text, have, _ in self._sources[number].units
+        ]
+        best = max((score for score, _ in scored), default=0.0)
+        return tuple(text for score, text in scored if score > 0.15 and score >= 0.8 * best)[:4]
+
+
+def _split_citations(unit: Unit) -> tuple[str, list[int]]:
+    if unit.kind == "code":
+        return unit.text, []
+    cited: list[int] = []
+    for match in _CITED.finditer(unit.text):
+        ends = [int(digits) for digits in re.findall(r"\d+", match.group(1))]
+        is_range = re.search(r"\d\s*[–-]\s*\d", match.group(1)) and len(ends) == 2
+        cited += range(ends[0], min(ends[1], ends[0] + 20) + 1) if is_range else ends
+    return _CITED.sub("", unit.text).strip(), list(dict.fromkeys(cited))
+
+
+def _flat(text: str) -> str:
+    """Without markup and runs of white space, folded: how two renderings of one text compare."""
+    return " ".join(_MARKS.sub(" ", text).casefold().split())
+
+
+def _exact(text: str) -> set[str]:
+    """What must be there letter by letter: identifiers, quotations, and names (in English, where nouns are small)."""
+    found = {_flat(name) for name in identifiers(text)}
+    found |= {_flat(one or other).rstrip(".,;") for one, other in _QUOTED.findall(text)}
+    if language_of(text) == "en":
+        found |= {stem(name.casefold()) for name in _NAME.findall(text)}
+    return found - {""}
+
+
+def _negates(text: str) -> bool:
+    return any(word in NEGATIONS or word.endswith("n't") for word in words(text))
+
+
+def _share(content: Sequence[str], sources: Sequence[_Source]) -> float:
+    if not content:
+        return 1.0
+    return sum(any(word in source.stems for source in sources) for word in content) / len(content)
+
+
+def _figures_belong(text: str, sources: Sequence[_Source]) -> bool:
+    """Each number must stand, somewhere in a source, beside a word that it stands beside here."""
+    content = frozenset(content_stems(text)) - numbers(text)
+    if not content:
+        return True
+    for figure in numbers(text):
+        beside = [have for source in sources for _, have, figures in source.units if figure in figures]
+        if beside and not any(content & have for have in beside):
+            return False
+    return True
+
+
+def _all_lines(text: str, sources: Sequence[_Source]) -> bool:
+    """Code and tables: every line must be in one source, literally but for white space and marks."""
+    lines = [_flat(line) for line in text.splitlines() if not re.match(r"^\s*(```|~~~|\|?\s*:?-{2,})", line)]
+    return any(all(line in source.flat for line in lines if line) for source in sources)

@@ -1,0 +1,248 @@
+"""The question's path: every stage in order, as a stream of events with one stored answer at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from citebot.answering import texts
+from citebot.answering.closing import amended, closest_documents, titles_of
+from citebot.answering.contextualise import strip_speaker
+from citebot.answering.gather import Gathered, Gathering
+from citebot.answering.hooks import Hooks, NoHooks
+from citebot.answering.sink import clean_inline
+from citebot.answering.trace import Trace
+from citebot.answering.words import WORD
+from citebot.answering.writing import Page, Writing
+from citebot.model import Answer, AnswerEvent, Citation, Done, PassagesFound, Question, ScoredPassage, Status, TextDelta
+from citebot.ports import Embedder, GenerationRequest, Generator, Index, Reranker
+from citebot.settings import AnsweringSettings
+from citebot.storage import Database, answers
+
+Keep = Callable[[Answer, dict[str, Any]], Awaitable[None]]
+"""Stores an answer with its trace."""
+_HISTORY_TURNS = 8
+_HISTORY_CHARACTERS = 4000
+_UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+@dataclass(slots=True)
+class _Run:
+    """One question on its way."""
+
+    question: Question
+    id: str
+    trace: Trace
+    notes: list[str] = field(default_factory=list)
+    gathered: Gathered | None = None
+    page: Page | None = None
+    kept: bool = False
+
+
+class AnswerPath:
+    """Answers questions. Raises `IndexUnavailable` when nothing can be searched; the caller keeps the question."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        index: Index,
+        embedder: Embedder | None,
+        reranker: Reranker | None,
+        generator: Generator,
+        settings: AnsweringSettings,
+        hooks: Hooks | None = None,
+        new_id: Callable[[], str] = lambda: uuid4().hex,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._hooks = hooks or NoHooks()
+        self._new_id = new_id
+        self._now = now
+        self._gathering = Gathering(
+            database=database,
+            index=index,
+            embedder=embedder,
+            reranker=reranker,
+            hooks=self._hooks,
+            settings=settings,
+        )
+        self._writing = Writing(generator)
+
+    async def search(self, question: Question, *, limit: int = 10) -> tuple[list[ScoredPassage], list[str]]:
+        """The reading half alone: the best passages, and what to know about them."""
+        run = self._begin(question)
+        if not WORD.search(run.question.text):
+            return [], run.notes
+        found = await self._gathering.search(run.question, run.trace)
+        return list(found.passages[:limit]), [*run.notes, *found.notes]
+
+    async def answer(
+        self, question: Question, *, stop: asyncio.Event | None = None, keep: Keep | None = None
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Events up to `Done`. Setting `stop` ends the text where it is; so does closing the iterator, without `Done`.
+
+        `keep` stores the answer; without one it is stored here. It is called once, before `Done`.
+        """
+        run = self._begin(question)
+        try:
+            async with aclosing(self._events(run, stop)) as events:
+                async for event in events:
+                    if isinstance(event, Done):
+                        await self._store(run, event.answer, keep)
+                    yield event
+        finally:
+            if run.page is not None and run.page.written and not run.kept:
+                run.notes.append(texts.STOPPED)
+                await asyncio.shield(self._store(run, self._partial(run), keep))
+
+    async def _events(self, run: _Run, stop: asyncio.Event | None) -> AsyncGenerator[AnswerEvent, None]:
+        if not WORD.search(strip_speaker(run.question.text)):
+            yield Done(self._answer(run, texts.NO_QUESTION))
+            return
+        refusal = await self._hooks.question_received(run.question)
+        if refusal is not None:
+            run.trace.facts["refused"] = True
+            yield Done(self._answer(run, clean_inline(refusal)))
+            return
+        yield Status("searching", texts.SEARCHING)
+        gathered = run.gathered = await self._gathering.run(run.question, run.trace)
+        run.notes += gathered.notes
+        if stop is not None and stop.is_set():
+            yield Done(self._answer(run, texts.STOPPED_EARLY))
+            return
+        if gathered.decision.confidence < self._settings.threshold:
+            closest = closest_documents(gathered.passages)
+            yield Done(await self._amend(run, self._answer(run, texts.unknown(titles_of(closest)), closest=closest)))
+            return
+        yield Status("reading", texts.READING)
+        yield PassagesFound(gathered.passages)
+        async with aclosing(self._write(run, gathered, stop)) as events:
+            async for event in events:
+                yield event
+
+    async def _write(
+        self, run: _Run, gathered: Gathered, stop: asyncio.Event | None
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        page = run.page = Page(gathered.passages)
+        request = GenerationRequest(
+            question=gathered.standalone.text,
+            original=run.question.text,
+            passages=gathered.passages,
+            history=run.question.history,
+            query_vector=gathered.retrieved.vector,
+            embed=gathered.sentence_vectors.embed if gathered.retrieved.vector else None,
+            deadline=max(0.1, self._settings.deadline - run.trace.elapsed_ms() / 1000),
+        )
+        yield Status("writing", texts.WRITING)
+        with run.trace.stage("write") as facts:
+            async with aclosing(self._writing.run(request, page, stop=stop)) as events:
+                async for event in events:
+                    if isinstance(event, TextDelta) and "first_text_ms" not in run.trace.facts:
+                        self._measure(run, gathered, page)
+                    yield event
+            facts |= {
+                "sentences": len(page.written),
+                "dropped": page.dropped,
+                "waited_ms": round(page.ending.waited * 1000, 2),
+            }
+        yield Done(await self._amend(run, await self._finished(run, gathered, page)))
+
+    async def _finished(self, run: _Run, gathered: Gathered, page: Page) -> Answer:
+        """The answer from what was written, once more checked against what the audience may read now."""
+        ending = page.ending
+        run.notes += (
+            [texts.STOPPED] * ending.stopped + [texts.TOO_SLOW] * ending.too_slow + [texts.CUT_OFF] * ending.cut_off
+        )
+        citations = page.citations()
+        ids = [citation.passage.id for citation in citations] or [hit.passage.id for hit in gathered.passages]
+        with run.trace.stage("recheck") as facts:
+            readable = await self._gathering.loader.still_readable(run.question, ids)
+            facts["withdrawn"] = len(set(ids) - readable)
+        good = tuple(citation for citation in citations if citation.passage.id in readable)
+        text = page.text({citation.number for citation in good})
+        if text:
+            return self._answer(run, text, answered=True, citations=_still_cited(good, text))
+        closest = closest_documents([hit for hit in gathered.passages if citations or hit.passage.id in readable])
+        if ending.model_failed or ending.too_slow:
+            shown = tuple(Citation(number, hit.passage) for number, hit in enumerate(closest, start=1))
+            words = texts.cannot_write([citation.number for citation in shown])
+            return self._answer(run, words, citations=shown, closest=closest)
+        return self._answer(run, texts.unsupported(titles_of(closest)), closest=closest)
+
+    async def _amend(self, run: _Run, made: Answer) -> Answer:
+        with run.trace.stage("answer_ready"):
+            return amended(made, await self._hooks.answer_ready(run.question, made))
+
+    def _begin(self, question: Question) -> _Run:
+        """The question as far as it will be read."""
+        notes: list[str] = []
+        text = _UNREADABLE.sub(" ", question.text)
+        if len(text) > self._settings.max_question:
+            text = text[: self._settings.max_question]
+            notes.append(texts.question_cut(self._settings.max_question))
+        history = tuple(
+            replace(turn, text=_UNREADABLE.sub(" ", turn.text)[:_HISTORY_CHARACTERS])
+            for turn in question.history[-_HISTORY_TURNS:]
+        )
+        return _Run(replace(question, text=text, history=history), self._new_id(), Trace(), notes)
+
+    def _answer(
+        self,
+        run: _Run,
+        text: str,
+        *,
+        answered: bool = False,
+        citations: Sequence[Citation] = (),
+        closest: Sequence[ScoredPassage] = (),
+    ) -> Answer:
+        return Answer(
+            id=run.id,
+            question=run.question,
+            text=text,
+            answered=answered,
+            citations=tuple(citations),
+            closest=tuple(closest),
+            confidence=run.gathered.decision.confidence if run.gathered else 0.0,
+            notes=tuple(dict.fromkeys(run.notes)),
+            created=self._now(),
+        )
+
+    def _partial(self, run: _Run) -> Answer:
+        page = run.page
+        assert page is not None
+        return self._answer(run, page.text(), answered=True, citations=page.citations())
+
+    async def _store(self, run: _Run, made: Answer, keep: Keep | None) -> None:
+        run.kept = True
+        trace = run.trace.to_json()
+        if keep is not None:
+            await keep(made, trace)
+        else:
+            await asyncio.to_thread(self._save, made, trace)
+
+    def _save(self, made: Answer, trace: dict[str, Any]) -> None:
+        with self._database.write() as tx:
+            answers.save(tx, made, trace)
+
+    @staticmethod
+    def _measure(run: _Run, gathered: Gathered, page: Page) -> None:
+        """Time to the first text, and our own share of it: without index, models and generator."""
+        elapsed = run.trace.elapsed_ms()
+        reranking = sum(entry.get("model_ms", 0.0) for entry in run.trace.stages if entry["stage"] == "rerank")
+        elsewhere = gathered.retrieved.embed_ms + gathered.retrieved.search_ms + reranking
+        decided = sum(entry.get("model_ms", 0.0) for entry in run.trace.stages if entry["stage"] == "decide")
+        waited = page.ending.waited * 1000
+        run.trace.facts["first_text_ms"] = round(elapsed, 2)
+        run.trace.facts["own_ms"] = round(elapsed - elsewhere - decided - waited, 2)
+
+
+def _still_cited(citations: Sequence[Citation], text: str) -> tuple[Citation, ...]:
+    return tuple(citation for citation in citations if f"[{citation.number}]" in text)

@@ -1,0 +1,101 @@
+"""Stage 6: of two passages that contradict each other the newer one is used, and the answer says so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from citebot.answering import texts
+from citebot.answering.collapse import age_key
+from citebot.answering.lexical import Lexical, heading_of, similarity
+from citebot.answering.sentences import units
+from citebot.answering.words import content_stems, numbers
+from citebot.model import Passage, ScoredPassage
+
+_LOOKED_AT = 12
+_SAME_STATEMENT = 0.55
+_SAME_WORDING = 0.8
+_AS_RELEVANT = 0.7
+# Words of a title that tell versions apart rather than subjects.
+_VERSION_WORDS = frozenset(
+    {
+        *("policy", "guide", "rule", "version", "old", "new", "draft", "archive", "archiv", "deprecat", "superseded"),
+        *("legacy", "current", "outdat", "alt", "neu", "richtlini"),
+    }
+)
+_VERSION = re.compile(r"^(?:v?\d+(?:\.\d+)*|(?:19|20)\d\d|q[1-4]|h[12])$")
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What is left to answer from."""
+
+    passages: tuple[ScoredPassage, ...]
+    notes: tuple[str, ...] = ()
+    superseded: tuple[int, ...] = ()
+    """Ids of passages that a newer one contradicts or replaces."""
+
+
+class Versions:
+    """Compares the best passages pairwise; only documents with different dates can replace each other."""
+
+    async def run(self, hits: Sequence[ScoredPassage], lexical: Lexical) -> Current:
+        """The passages without superseded ones."""
+        looked = hits[:_LOOKED_AT]
+        gone: dict[int, str] = {}
+        for older in looked:
+            for newer in looked:
+                verdict = _replaces(newer.passage, older.passage, lexical)
+                if verdict is not None and newer.passage.id not in gone:
+                    gone[older.passage.id] = gone.get(older.passage.id) or verdict
+        notes = dict.fromkeys(note for note in gone.values() if note)
+        left = tuple(hit for hit in hits if hit.passage.id not in gone)
+        return Current(left, tuple(notes), tuple(gone))
+
+
+def _replaces(newer: Passage, older: Passage, lexical: Lexical) -> str | None:
+    """None: they may stand side by side. Else the note to show, empty when nothing contradicts."""
+    if newer.document_key == older.document_key or not older.updated or age_key(newer) <= age_key(older):
+        return None
+    versions = same_subject(newer, older)
+    contradiction = _contradict(newer, older, lexical, same=_SAME_STATEMENT if versions else _SAME_WORDING)
+    if contradiction:
+        return texts.older_version(older.title, f"{older.updated:%Y-%m-%d}")
+    covers = lexical.coverage(lexical.stems(newer)), lexical.coverage(lexical.stems(older))
+    if versions and covers[0] >= _AS_RELEVANT * covers[1]:
+        differ = numbers(newer.text) != numbers(older.text)
+        return texts.older_version(older.title, f"{older.updated:%Y-%m-%d}") if differ else ""
+    return None
+
+
+def same_subject(one: Passage, other: Passage) -> bool:
+    """Whether two titles differ only in words that name a version, such as a year."""
+    mine, theirs = _subject(one.title), _subject(other.title)
+    return bool(mine) and mine == theirs
+
+
+def _subject(title: str) -> frozenset[str]:
+    return frozenset(word for word in content_stems(title) if word not in _VERSION_WORDS and not _VERSION.match(word))
+
+
+def _contradict(newer: Passage, older: Passage, lexical: Lexical, *, same: float) -> bool:
+    """Whether two sentences about the question say the same thing with other numbers."""
+    theirs = _statements(older, lexical)
+    for words, figures in _statements(newer, lexical):
+        for other_words, other_figures in theirs:
+            if figures.isdisjoint(other_figures) and similarity(words, other_words) >= same:
+                return True
+    return False
+
+
+def _statements(passage: Passage, lexical: Lexical) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """Sentences with numbers that touch the question: their words without the numbers, and the numbers."""
+    found = []
+    about = set(content_stems(heading_of(passage))) & set(lexical.terms)
+    for unit in units(passage.text):
+        figures = frozenset(numbers(unit.text))
+        words = frozenset(word for word in content_stems(unit.text) if not any(c.isdigit() for c in word))
+        if figures and len(words) >= 3 and (about or not words.isdisjoint(lexical.terms)):
+            found.append((words, figures))
+    return found
