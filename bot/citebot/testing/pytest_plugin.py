@@ -1,17 +1,29 @@
-"""Fixtures for everybody who tests with Citebot installed; nothing of Citebot is imported before one is used."""
+"""Fixtures for everybody who tests with Citebot installed; the core is imported when one is used."""
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import citebot.testing
+
 if TYPE_CHECKING:
     from citebot.pluginmanager import PluginManager
     from citebot.ports import SourceContext
     from citebot.settings import Settings
+
+# A failed assert in a contract should show its values, as one in a test file does.
+pytest.register_assert_rewrite(
+    *(
+        f"citebot.testing.{module.name}"
+        for module in pkgutil.iter_modules(citebot.testing.__path__)
+        if module.name.startswith("contract_")
+    )
+)
 
 
 @pytest.fixture
