@@ -38,21 +38,11 @@ def postgres_server() -> str:
     """The address of a real server on which databases may be made."""
     if given := os.environ.get(GIVEN):
         return given
-    with Path(os.environ[FOLDER] + ".starting").open("w") as turn:
+    folder = Path(os.environ[FOLDER])
+    session = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    with (folder / "turn").open("w") as turn:
         flock(turn, LOCK_EX)
-        started = subprocess.run(
-            [
-                SCRIPT,
-                "start",
-                os.environ[FOLDER],
-                str(os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        Path(turn.name).unlink(missing_ok=True)
+        started = subprocess.run([SCRIPT, "start", folder, str(session)], capture_output=True, text=True, check=False)
     if started.returncode == 0:
         return started.stdout.strip()
     why = f"no PostgreSQL: install it (Debian: apt-get install postgresql) or set {GIVEN}. {started.stderr.strip()}"

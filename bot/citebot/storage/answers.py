@@ -134,6 +134,12 @@ def get(tx: Transaction, id: str) -> StoredAnswer | None:
     return _row(row) if row else None
 
 
+def of_question(tx: Transaction, inbox_id: int) -> StoredAnswer | None:
+    """The answer to a question of the inbox, once there is one."""
+    row = tx.execute(select(answer).where(answer.c.inbox_id == inbox_id)).one_or_none()
+    return _row(row) if row else None
+
+
 def recent(tx: Transaction, limit: int) -> list[StoredAnswer]:
     """The newest answers, newest first."""
     query = select(answer).order_by(answer.c.created_at.desc(), answer.c.id).limit(limit)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from citebot.errors import SettingsError, StorageError
 from citebot.storage import clock
 from citebot.storage.failures import explain
+from citebot.storage.types import dump_json
 
 Transaction = Connection
 
@@ -133,7 +134,12 @@ def _parse(url: str) -> URL:
 
 def _sqlite(url: URL, busy_seconds: float) -> Engine:
     engine = create_engine(
-        url, hide_parameters=True, pool_size=4, max_overflow=36, connect_args={"timeout": busy_seconds}
+        url,
+        hide_parameters=True,
+        json_serializer=dump_json,
+        pool_size=4,
+        max_overflow=36,
+        connect_args={"timeout": busy_seconds},
     )
 
     @event.listens_for(engine, "connect")
@@ -163,6 +169,7 @@ def _postgres(url: URL, busy_seconds: float) -> Engine:
     return create_engine(
         url,
         hide_parameters=True,
+        json_serializer=dump_json,
         pool_size=5,
         max_overflow=15,
         pool_pre_ping=True,

@@ -19,10 +19,11 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
+
+from citebot.storage.types import CleanText as Text
 
 metadata = MetaData(
     naming_convention={
