@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -24,13 +25,16 @@ def bge_small(data_dir: Path, **settings: object) -> LocalEmbedder:
 
 @pytest.fixture(scope="module", autouse=True)
 def jar() -> None:
-    """The archive; without it the tests are left out, but never in CI."""
+    """The archive; without it the tests are left out, but never in CI, where the script has run before."""
     if JAR.exists():
         return
-    fetched = subprocess.run([SCRIPT], capture_output=True, text=True, check=False)
-    if fetched.returncode:
-        reason = f"scripts/fetch_bge_small.sh failed: {fetched.stderr.strip()[-300:]}"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    reason = "no bge-small: install Maven and run scripts/fetch_bge_small.sh"
+    if shutil.which("mvn"):
+        fetched = subprocess.run([SCRIPT], capture_output=True, text=True, check=False)
+        if fetched.returncode == 0:
+            return
+        reason = f"{reason} ({fetched.stderr.strip()[-300:]})"
+    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 class TestBgeSmall(EmbedderContract):
