@@ -99,6 +99,8 @@ def test_numbers_and_identifiers_are_what_must_be_supported() -> None:
         ("The notice period is 30000 ms [1].", 0, 0, 0),
         ("The notice period is 30 months [1].", 0, 1, 0),
         ("Call deploy_db [1].", 0, 1, 0),
+        ("The notice period is 3 months, says deploy_db [1].", 0, 1, 0),
+        ("The notice period is 00 months [1].", 0, 1, 0),
         ("The notice period is long [2].", 1, 0, 0),
         ("The notice period is 3 months.", 0, 0, 1),
         ("The notice period is 9 months.", 0, 1, 1),
