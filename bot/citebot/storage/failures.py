@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
+import re
+import sqlite3
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from citebot.errors import StorageError
 
-# Parts of SQLite's and PostgreSQL's messages, lower case; the first that fits decides.
+# Patterns in SQLite's and PostgreSQL's messages, lower case; the first that fits decides.
 _MEANINGS = (
     ("database is locked", "The database {where} is busy: another process has been writing for too long. Try again."),
     ("disk is full", "The disk is full: the database {where} cannot be written. Free some space and try again."),
@@ -25,7 +27,10 @@ _MEANINGS = (
     ("lock timeout", "The database {where} is busy: another process has been writing for too long. Try again."),
     ("statement timeout", "The database {where} took too long to answer. Try again."),
     ("password authentication failed", "The database {where} refused the password. Check database.url."),
-    ("does not exist", "The database {where} refused: a database, role or table does not exist. Check database.url."),
+    (
+        r"fatal:.*does not exist",
+        "The database {where} refused: a database, role or table does not exist. Check database.url.",
+    ),
 )
 
 
@@ -35,12 +40,15 @@ def explain(error: BaseException, where: str) -> StorageError | None:
         return StorageError(f"The disk is full: the database {where} cannot be written. Free some space and try again.")
     if isinstance(error, PoolTimeout):
         return StorageError(f"All connections to the database {where} are in use. Try again.")
-    if not isinstance(error, DBAPIError):
-        return None
-    text = f"{type(error.orig).__name__} {error.orig}".lower()
-    for part, meaning in _MEANINGS:
-        if part in text:
-            return StorageError(meaning.format(where=where))
-    if isinstance(error, OperationalError) or error.connection_invalidated:
+    # SQLite rolls back by itself on some errors, and then the way back out of a savepoint fails too: look at all.
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, DBAPIError):
+            text = f"{type(chain.orig).__name__} {chain.orig}".lower()
+            for pattern, meaning in _MEANINGS:
+                if re.search(pattern, text):
+                    return StorageError(meaning.format(where=where))
+        chain = chain.__context__
+    if isinstance(error, OperationalError) and not isinstance(error.orig, sqlite3.Error):
         return StorageError(f"The database {where} does not answer. Check that it runs and that database.url is right.")
     return None
