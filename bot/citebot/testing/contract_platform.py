@@ -20,7 +20,7 @@ import pytest
 from citebot.errors import CitebotError
 from citebot.model import Citation, Conversation, Passage, Person, Readers, Status
 from citebot.ports import Inbound, Platform
-from citebot.testing.scripted_desk import Finish, ScriptedDesk, answer_to, outbound
+from citebot.testing.scripted_desk import Finish, ScriptedDesk, outbound
 
 PATIENCE = 10.0
 """Seconds until a test calls something stuck."""
@@ -124,7 +124,7 @@ class PlatformContract:
         await shown.status(Status("searching", "Searching"))
         await shown.append("The office ")
         await shown.append("does [1].", [Citation(1, sample_passage())])
-        answer = answer_to(inbound, Finish("The office does [1].", citations=(Citation(1, sample_passage()),)))
+        answer = harness.desk.keep(inbound, Finish("The office does [1].", citations=(Citation(1, sample_passage()),)))
         await shown.finish(answer)
         (text,) = await harness.visible(inbound)
         assert "The office does" in text
@@ -135,7 +135,7 @@ class PlatformContract:
         inbound = await self._accepted(harness)
         shown = await harness.platform.open_answer(outbound(inbound))
         await shown.append("A draft that was taken back.")
-        await shown.finish(answer_to(inbound, Finish("Nobody knows.", answered=False)))
+        await shown.finish(harness.desk.keep(inbound, Finish("Nobody knows.", answered=False)))
         (text,) = await harness.visible(inbound)
         assert "Nobody knows." in text
         assert "draft" not in text
@@ -145,17 +145,17 @@ class PlatformContract:
         for _attempt in range(3):
             shown = await harness.platform.open_answer(outbound(inbound))
             await shown.append("The office does.")
-        await shown.finish(answer_to(inbound, Finish("The office does.")))
+        await shown.finish(harness.desk.keep(inbound, Finish("The office does.")))
         (text,) = await harness.visible(inbound)
         assert text.count("The office does.") == 1
 
     async def test_a_finished_message_stays(self, harness: PlatformHarness) -> None:
         inbound = await self._accepted(harness)
         shown = await harness.platform.open_answer(outbound(inbound))
-        await shown.finish(answer_to(inbound, Finish("The office does.")))
+        await shown.finish(harness.desk.keep(inbound, Finish("The office does.")))
         again = await harness.platform.open_answer(outbound(inbound))
         await again.append("Twice?")
-        await again.finish(answer_to(inbound, Finish("The office does.")))
+        await again.finish(harness.desk.keep(inbound, Finish("The office does.")))
         (text,) = await harness.visible(inbound)
         assert text.count("The office does.") == 1
         assert "Twice?" not in text
@@ -166,7 +166,7 @@ class PlatformContract:
         fast = await harness.platform.open_answer(outbound(inbound))
         await slow.append("From the slow one.")
         await fast.append("From the fast one.")
-        await fast.finish(answer_to(inbound, Finish("From the fast one.")))
+        await fast.finish(harness.desk.keep(inbound, Finish("From the fast one.")))
         await slow.abort("The slow one gave up.")
         (text,) = await harness.visible(inbound)
         assert "slow" not in text
@@ -183,7 +183,7 @@ class PlatformContract:
         words = " ".join(f"word{number}" for number in range(harness.platform.capabilities.text_limit // 8))
         long = f"{words}\n\n{words} The very end."
         shown = await harness.platform.open_answer(outbound(inbound))
-        await shown.finish(answer_to(inbound, Finish(long)))
+        await shown.finish(harness.desk.keep(inbound, Finish(long)))
         assert "The very end." in "\n".join(await harness.visible(inbound))
 
     async def test_an_answer_may_come_after_a_restart(self, harness: PlatformHarness) -> None:
@@ -191,7 +191,7 @@ class PlatformContract:
         shown = await harness.platform.open_answer(outbound(inbound))
         await shown.append("The off")
         again = await harness.platform.open_answer(outbound(inbound))
-        await again.finish(answer_to(inbound, Finish("The office does.")))
+        await again.finish(harness.desk.keep(inbound, Finish("The office does.")))
         (text,) = await harness.visible(inbound)
         assert text.count("The off") == 1
 

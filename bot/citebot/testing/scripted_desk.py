@@ -174,9 +174,13 @@ class ScriptedDesk:
         return False
 
     async def _finish(self, shown: OpenAnswer, job: int, finish: Finish, streamed: str) -> None:
-        answer = answer_to(self.accepted[job - 1], finish, streamed=streamed, number=job)
-        self.answers[job] = answer
-        await shown.finish(answer)
+        await shown.finish(self.keep(self.accepted[job - 1], finish, streamed=streamed))
+
+    def keep(self, inbound: Inbound, finish: Finish, *, streamed: str = "") -> Answer:
+        """Store the answer to an accepted question, as the core does before it is shown."""
+        job = self.accepted.index(inbound) + 1
+        self.answers[job] = answer_to(inbound, finish, streamed=streamed, number=job)
+        return self.answers[job]
 
     async def settle(self) -> None:
         """Wait until everything accepted so far has been answered; raises what went wrong."""
