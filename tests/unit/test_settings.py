@@ -207,6 +207,7 @@ def test_secrets_are_masked(home: Home) -> None:
         "CITEBOT_INDEX__REMOTE__KEY": "hunter2",
         "CITEBOT_INDEX__REMOTE__ENDPOINT": "https://u:hunter2@h",
         "CITEBOT_GENERATOR__FAR__API_KEY": "hunter2",
+        "CITEBOT_PLATFORM__CONSOLE__TOKENS__ALICE": "hunter2",
     }
     shown = show(home.load(), {"index": {"remote": Remote}})
     assert "hunter2" not in str(shown)

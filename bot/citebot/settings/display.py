@@ -52,7 +52,7 @@ def schema(sections: Sections | None = None) -> dict[str, Any]:
 
 def _masked(value: Any, key: str = "") -> Any:
     if isinstance(value, dict):
-        return {name: _masked(inner, name) for name, inner in value.items()}
+        return {name: _masked(inner, key if looks_secret(key) else name) for name, inner in value.items()}
     if isinstance(value, list):
         return [_masked(inner, key) for inner in value]
     if isinstance(value, str) and value and looks_secret(key):
