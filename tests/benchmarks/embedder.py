@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from citebot.evaluation import Metric, interval, read_qrels, score_run
+from citebot.evaluation import Metric, interval, read_qrels, score_run, write_run
 from citebot.model import Embedding
 from citebot.ports import PartContext
 from citebot_plugins.local.embedder import LocalEmbedder, LocalSettings
@@ -64,7 +64,7 @@ async def speed(embedder: LocalEmbedder) -> dict[str, Any]:
     return found
 
 
-async def quality(embedder: LocalEmbedder) -> dict[str, Any]:
+async def quality(embedder: LocalEmbedder, run_file: Path | None) -> dict[str, Any]:
     await embedder.open()
     with lzma.open(DATA / "passages.jsonl.xz", "rt", encoding="utf-8") as file:
         passages = [json.loads(line) for line in file]
@@ -82,6 +82,8 @@ async def quality(embedder: LocalEmbedder) -> dict[str, Any]:
             best = np.maximum.reduceat(rows @ vector, firsts)
             top = np.argsort(-best)[:100]
             run[query["_id"]] = {passages[n]["_id"]: float(best[n]) for n in top}
+    if run_file:
+        write_run(run_file, run, tag="vectors")
     grades = {query: graded for query, graded in read_qrels(DATA / "qrels.tsv").items() if query in covered}
     means = {name: interval(list(values.values())) for name, values in score_run(run, grades, metrics=METRICS).items()}
     return {
@@ -98,12 +100,13 @@ async def main() -> None:
     parser.add_argument("what", choices=["speed", "quality"])
     for name in ("folder", "pooling", "query-prefix", "max-tokens", "window-tokens", "threads"):
         parser.add_argument(f"--{name}")
+    parser.add_argument("--run-file", type=Path, help="also write the ranking in TREC's format")
     chosen = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
-    what = chosen.pop("what")
+    what, run_file = chosen.pop("what"), chosen.pop("run_file", None)
     # Kept between runs, so that memory is that of every start but the very first, which builds the model.
     data_dir = Path(tempfile.gettempdir()) / "citebot-benchmark-embedder"
     embedder = LocalEmbedder(LocalSettings.model_validate(chosen), PartContext(data_dir))
-    found = await (speed if what == "speed" else quality)(embedder)
+    found = await (speed(embedder) if what == "speed" else quality(embedder, run_file))
     print(json.dumps({"model": embedder.model_id, **found}))
     await embedder.close()
 
