@@ -276,7 +276,7 @@ def test_not_knowing_is_said_and_failing_too(page: Page) -> None:
     page.ask("Who won the world cup?")
     page.answered()
     assert "I don't know" in page.one(".answer").text
-    assert page.one(".closest .label").text == "The closest I found"
+    assert page.one(".closest .label").text == "Closest documents"
     assert len(page.all(".closest .reference")) == 3
     page.shot("08-unknown")
     page.ask("Please fail")

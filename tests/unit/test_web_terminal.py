@@ -131,7 +131,7 @@ async def test_a_document_taken_away_meanwhile_is_not_shown() -> None:
 async def test_not_knowing_names_the_closest_and_opens_them() -> None:
     text = await said(Handbook(), "Who won the world cup?", "2")
     assert "I don't know" in text
-    assert "The closest I found:" in text
+    assert "Closest documents:" in text
     assert "pg_restore" in text
 
 

@@ -43,7 +43,7 @@ class Api:
         streams: Streams,
         doorkeeper: Doorkeeper,
         *,
-        beat: float = BEAT_SECONDS,
+        beat: float,
     ) -> None:
         self._settings = settings
         self._desk = desk

@@ -39,6 +39,7 @@ SECURITY_HEADERS = {
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/login", "/favicon.ico"})
 OPEN_FOLDERS = ("/static/",)
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::\d{1,5})?")
+MAX_HEADERS = 32 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -62,6 +63,8 @@ class Guard:
         await (refusal or self._app)(scope, receive, sending)
 
     def _foreign(self, method: str, headers: Headers) -> Response | None:
+        if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEADERS:
+            return refuse(431, "The headers of this request are too large.")
         host = headers.get("host", "").lower()
         match = HOST.fullmatch(host)
         if match is None or len(headers.getlist("host")) != 1:

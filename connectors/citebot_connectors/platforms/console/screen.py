@@ -83,7 +83,7 @@ class Screen:
         for citation in answer.citations:
             self.console.print(_reference(f"[{citation.number}]", citation.passage))
         if not answer.answered and answer.closest:
-            self.console.print(Text("The closest I found:", style="bold"))
+            self.console.print(Text("Closest documents:", style="bold"))
             for number, near in enumerate(answer.closest, start=1):
                 self.console.print(_reference(f"[{number}]", near.passage))
         for note in answer.notes:

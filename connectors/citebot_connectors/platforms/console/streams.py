@@ -43,12 +43,15 @@ class Stream:
         self._released = False
 
     def open(self) -> StreamedAnswer:
-        """Begin to write; what an earlier attempt had written is taken back."""
+        """Begin to write; what an earlier attempt had written is taken back once this one has something to show."""
         self.writers += 1
-        if not self.ended and self._events:
+        return StreamedAnswer(self, self.writers)
+
+    def start_over(self) -> None:
+        """Take back what has been shown."""
+        if self._events:
             self._events.clear()
             self.emit("reset", {})
-        return StreamedAnswer(self, self.writers)
 
     def emit(self, name: str, data: dict[str, Any]) -> None:
         """Add an event and wake the readers."""
@@ -95,13 +98,14 @@ class StreamedAnswer:
     def __init__(self, stream: Stream, attempt: int) -> None:
         self._stream = stream
         self._attempt = attempt
+        self._silent = True
 
     async def status(self, status: Status) -> None:
-        if self._speaks():
+        if self._begins_to_speak():
             self._stream.emit("status", {"stage": status.stage, "note": status.note})
 
     async def append(self, text: str, citations: Sequence[Citation] = ()) -> None:
-        if self._speaks():
+        if self._begins_to_speak():
             shown = [citation_to_json(citation) for citation in citations]
             self._stream.emit("text", {"text": text, "citations": shown})
 
@@ -112,6 +116,12 @@ class StreamedAnswer:
     async def abort(self, notice: str) -> None:
         if self._speaks():
             self._stream.end("failed", {"notice": notice})
+
+    def _begins_to_speak(self) -> bool:
+        if self._speaks() and self._silent:
+            self._silent = False
+            self._stream.start_over()
+        return self._speaks()
 
     def _speaks(self) -> bool:
         return self._attempt == self._stream.writers and not self._stream.ended

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from citebot.ports import Desk
-from citebot_connectors.platforms.console.api import Api
+from citebot_connectors.platforms.console.api import BEAT_SECONDS, Api
 from citebot_connectors.platforms.console.assets import Assets
 from citebot_connectors.platforms.console.auth import Doorkeeper
 from citebot_connectors.platforms.console.guard import Guard, refuse
@@ -31,11 +31,13 @@ class Clocks:
     monotonic: Callable[[], float]
 
 
-def build_web(settings: ConsoleSettings, desk: Desk, streams: Streams, clocks: Clocks) -> ASGIApp:
+def build_web(
+    settings: ConsoleSettings, desk: Desk, streams: Streams, clocks: Clocks, *, beat: float = BEAT_SECONDS
+) -> ASGIApp:
     """The whole web chat as one ASGI application."""
     doorkeeper = Doorkeeper(settings, clock=clocks.wall)
     assets = Assets()
-    api = Api(settings, desk, streams, doorkeeper)
+    api = Api(settings, desk, streams, doorkeeper, beat=beat)
     login = Login(doorkeeper, assets)
 
     async def page(request: Request) -> Response:

@@ -94,7 +94,7 @@ export class TurnView {
   #references(answer) {
     const known = answer.answered ? answer.citations : [...answer.citations, ...answer.closest];
     if (!known.length) return null;
-    const title = answer.answered ? "Sources" : "The closest I found";
+    const title = answer.answered ? "Sources" : "Closest documents";
     const list = el("ol", { class: "references" });
     for (const reference of known) list.append(el("li", {}, this.#reference(reference)));
     return el("section", { "aria-label": title, class: answer.answered ? "" : "closest" }, el("h3", { class: "label" }, title), list);
