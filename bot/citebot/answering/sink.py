@@ -24,7 +24,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _LINE_SEPARATOR = re.compile("[\u2028\u2029\u0085]")
 _FENCE = re.compile(r"^\s{0,3}(```|~~~)")
 _CODE_SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_MENTION_WORD = re.compile(r"[@＠﹫](?=(?:everyone|here|channel|room|all|group|team)\b)", re.IGNORECASE)
+_MENTION_WORD = re.compile(r"[@＠﹫]+(?=everyone|here|(?:channel|room|all|group|team)\b)", re.IGNORECASE)
 # <@U123>, <!channel>, <#C1|name>, <:emoji:1>, <t:1>, </command:1>, <id:guide>, and any tag that may be HTML.
 _ANGLED = re.compile(r"<(?:[@!#:/a-z?%]|&(?!lt;))[^<>\n]*>", re.IGNORECASE)
 # `List<String>` is code that lost its backticks, unless it is the name of an HTML element.
@@ -37,7 +37,7 @@ _GENERIC = rf"(?!(?i:{_HTML})\b)[A-Z][A-Za-z0-9]*(?:,\s?[A-Z][A-Za-z0-9]*)*>"
 _IS_GENERIC = re.compile(f"<{_GENERIC}")
 _OPEN_ANGLE = re.compile(f"<(?=[@!#:/a-zA-Z?%&])(?!{_GENERIC})")
 _CODE_ANGLE = re.compile(r"<(?=[@!#:]|/\w+:\d|t:\d|a:\w|id:)", re.IGNORECASE)
-_IMAGE = re.compile(r"!(?=\[)")
+_IMAGE = re.compile(r"!+(?=\[)")
 # The target may be missing its end: what is cut off in this unit must not be completed by the next.
 _INLINE_LINK = re.compile(r"\[((?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]\(([^()\n]*(?:\([^()\n]*\)[^()\n]*)*)(?:\)|$)")
 _REFERENCE_LINK = re.compile(r"\[([^\[\]\n]+)\]\s?\[([^\[\]\n]*)\]")
@@ -60,7 +60,8 @@ def _visible(text: str) -> str:
 
 def clean_inline(text: str) -> str:
     """A title or name inside one of our own sentences: one line without any markup."""
-    flat = " ".join(clean(re.sub(r"[`*_~|\[\]]", " ", text)).split())
+    unmarked = re.sub(r"[`*_~|\[\]]|^\s*#+", " ", clean(" ".join(text.split())))
+    flat = " ".join(clean(unmarked).split())
     return flat if len(flat) <= 120 else flat[:119].rstrip() + "…"
 
 
