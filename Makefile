@@ -35,7 +35,9 @@ requirements: ## Pin the dependencies again (needs uv)
 
 bench: ## All benchmarks; they take long and write docs/benchmarks.md
 	@scripts/make_venv.sh dev
-	$(VENV)/bin/python scripts/bench.py $(ARGS)
+	@for script in $$(grep -l '__main__' tests/benchmarks/*.py); do \
+		echo "=== $$script"; $(VENV)/bin/python $$script $(ARGS) || exit 1; \
+	done
 
 clean: ## Remove what was built, .venv included
 	rm -rf $(VENV) .cache .demo dist build .coverage* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -15,7 +15,7 @@ left_out() {
 
 if [ -n "${CITEBOT_TEST_POSTGRES_URL:-}" ]; then
     echo "CITEBOT_TEST_POSTGRES_URL=$CITEBOT_TEST_POSTGRES_URL"
-elif url=$("$here/postgres.sh" start "$(mktemp -d)/postgres" $watched); then
+elif url=$("$here/postgres.sh" start "/tmp/citebot-postgres-$$" $watched); then
     echo "CITEBOT_TEST_POSTGRES_URL=$url"
 else
     left_out "no PostgreSQL: install it, or set CITEBOT_TEST_POSTGRES_URL"

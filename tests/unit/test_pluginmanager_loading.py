@@ -176,6 +176,29 @@ def test_a_third_partys_missing_library_names_the_line_that_installs_it(install:
     assert "“no_such_library_anywhere”, which is not installed: pip install 'citebot-far[sky]'" in message
 
 
+def refused_without(libraries: set[str], enabled: list[str]) -> str:
+    """What the start says without some libraries.
+
+    In a process of its own: a library cannot be taken away from one that has imported it.
+    """
+    code = f"""
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {libraries!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+from citebot.errors import PluginError
+from citebot.pluginmanager import PluginManager
+from citebot.settings import Settings
+try:
+    PluginManager.load(Settings.model_validate({{"plugins": {{"enabled": {enabled!r}}}}}))
+except PluginError as error:
+    print(error)
+"""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 @pytest.mark.parametrize(
     ("plugin", "library", "extra"),
     [
@@ -186,25 +209,15 @@ def test_a_third_partys_missing_library_names_the_line_that_installs_it(install:
     ],
 )
 def test_a_built_in_without_its_extra_names_the_line_that_installs_it(plugin: str, library: str, extra: str) -> None:
-    # In a process of its own: a library cannot be taken away from one that has imported it.
-    code = f"""
-import sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == {library!r}:
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Absent())
-from citebot.errors import PluginError
-from citebot.pluginmanager import PluginManager
-from citebot.settings import Settings
-try:
-    PluginManager.load(Settings.model_validate({{"plugins": {{"enabled": [{plugin!r}]}}}}))
-except PluginError as error:
-    print(error)
-"""
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    out = refused_without({library}, [plugin])
     assert f"needs “{library}”, which is not installed: pip install 'citebot[{extra}]'" in out
     assert f"plugin “{plugin}” of citebot" in out
+
+
+def test_all_missing_extras_are_named_in_one_line() -> None:
+    out = refused_without({"tantivy", "onnx", "starlette"}, ["console", "jsonl", "embedded", "local"])
+    assert "The plugins “console”, “embedded”, “local” of citebot" in out
+    assert "pip install 'citebot[embedded,web]'" in out
 
 
 def test_a_plugin_that_breaks_on_import_is_named(install: Install) -> None:

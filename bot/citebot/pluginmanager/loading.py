@@ -89,6 +89,19 @@ def wanted(name: str, origins: dict[str, Origin]) -> Origin:
     raise PluginError(f"There is no plugin “{name}” to load.{nearest(name, list(origins)) or known}", plugin=name)
 
 
+def refuse_missing_extras(origins: Sequence[Origin]) -> None:
+    """Name all extras that are missing at once, so that one line mends a bare installation."""
+    lacking = [origin for origin in origins if _missing_library(origin)]
+    if len(lacking) > 1:
+        extras = ",".join(sorted({EXTRAS[origin.name][0] for origin in lacking}))
+        names = ", ".join(f"“{origin.name}”" for origin in lacking)
+        raise PluginError(
+            f"The plugins {names} of {lacking[0].distribution} {lacking[0].version} need libraries that are not "
+            f"installed: pip install '{lacking[0].distribution}[{extras}]', or take them out of plugins.enabled.",
+            plugin=lacking[0].name,
+        )
+
+
 def imported(origin: Origin) -> Any:
     """Import a plugin; everything that may go wrong in its code becomes a `PluginError`."""
     missing = _missing_library(origin)

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from citebot import hookspecs
 from citebot.errors import PluginError
-from citebot.pluginmanager.loading import Origin, dropped_in, imported, installed, wanted
+from citebot.pluginmanager.loading import Origin, dropped_in, imported, installed, refuse_missing_extras, wanted
 from citebot.pluginmanager.moments import Moments
 from citebot.pluginmanager.parking import Parked, Parking
 from citebot.pluginmanager.parts import KINDS, Parts
@@ -88,6 +88,8 @@ class PluginManager(Moments):
             )
         manager._known |= drop_ins
         names = [name for name in dict.fromkeys([*settings.plugins.enabled, *drop_ins]) if name not in manager._blocked]
+        if strict:
+            refuse_missing_extras([manager._known[name] for name in names if name in manager._known])
         for name in names:
             try:
                 manager._load_one(wanted(name, manager._known))
