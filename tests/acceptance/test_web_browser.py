@@ -2,178 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import shutil
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from citebot.model import Feedback
-from citebot.ports import Inbound, PartContext
-from citebot.testing.scripted_desk import Pause, ScriptedDesk
-from citebot.testing.scripted_handbook import handbook_desk
-from citebot_connectors.platforms.console.platform import ConsolePlatform
-from citebot_connectors.platforms.console.settings import ConsoleSettings
 
-webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
+pytest.importorskip("selenium")
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
+# One browser for all of these: xdist keeps them together.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-SCREENSHOTS = Path(__file__).resolve().parents[2] / ".cache" / "screenshots"
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-SUGGESTIONS = [
-    "What is the daily allowance?",
-    "How do I restore the billing database?",
-    "What happens on my first day?",
-]
+Page = Any
+"""`Page` and `World` of conftest.py."""
+World = Any
 PEOPLE = {"maria": "Maria Santos · Sales", "jonas": "Jonas Weber · Engineering"}
-
-
-class World:
-    """The web chat with a scripted desk, in a thread of its own."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.pauses: list[Pause] = []
-        self.holds = False
-        self.platform = ConsolePlatform(ConsoleSettings(port=0, **settings), PartContext(data_dir=Path()))
-        self.platform.announce = lambda line: None
-        self.desk: ScriptedDesk = handbook_desk(self._pause)
-        self.desk.platform = self.platform
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
-        self._thread.start()
-        assert self._ready.wait(20), "the web chat did not start"
-
-    async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.create_task(self.platform.run(self.desk))
-        await self.platform.listening.wait()
-        self._ready.set()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-        await self.desk.close()
-
-    def _pause(self, inbound: Inbound) -> Pause | None:
-        if not self.holds:
-            return None
-        self.pauses.append(Pause())
-        return self.pauses[-1]
-
-    def release(self) -> None:
-        """Let the answer that waits in the middle go on."""
-        self.holds = False
-        self._loop.call_soon_threadsafe(self.pauses[-1].gate.set)
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(20)
-
-
-class Page:
-    """What a person can do with the page."""
-
-    def __init__(self, driver: Any, world: World) -> None:
-        self.driver = driver
-        self.world = world
-
-    def visit(self) -> None:
-        self.driver.get(self.world.platform.address)
-        self.until(lambda: self.driver.execute_script("return document.documentElement.dataset.ready === 'true'"))
-
-    def until(self, check: Callable[[], Any]) -> Any:
-        return WebDriverWait(self.driver, 10, poll_frequency=0.05).until(lambda _: check())
-
-    def all(self, css: str) -> list[Any]:
-        return self.driver.find_elements(By.CSS_SELECTOR, css)
-
-    def one(self, css: str) -> Any:
-        return self.until(lambda: next((e for e in self.all(css) if e.is_displayed()), None))
-
-    def click(self, css: str) -> None:
-        self.one(css).click()
-
-    def ask(self, text: str) -> None:
-        self.one("#question").send_keys(text, Keys.ENTER)
-
-    def answered(self, count: int = 1) -> None:
-        self.until(lambda: len(self.all(".turn[aria-busy=false]")) == count)
-
-    def press(self, *keys: str) -> None:
-        self.driver.switch_to.active_element.send_keys(*keys)
-
-    @property
-    def focused(self) -> Any:
-        return self.driver.switch_to.active_element
-
-    def shot(self, name: str) -> None:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.driver.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
-
-    def size(self, width: int, height: int) -> None:
-        self.driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600},
-        )
-
-    def complaints(self) -> list[str]:
-        """What the browser's console complains about: errors, and everything the content policy had to stop."""
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    if BROWSER is None or DRIVER is None:
-        line = "Chromium and its driver are missing: run scripts/services/chromium.sh as root"
-        pytest.fail(line) if os.environ.get("CI") else pytest.skip(line)
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    for flag in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--force-color-profile=srgb",
-        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
-    yield started
-    started.quit()
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    made = World(suggestions=SUGGESTIONS)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(driver: Any, world: World) -> Iterator[Page]:
-    page = Page(driver, world)
-    page.size(1360, 860)
-    driver.execute_cdp_cmd(
-        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "light"}]}
-    )
-    page.complaints()
-    page.visit()
-    yield page
-    assert page.complaints() == []
-    driver.execute_script("localStorage.clear(); sessionStorage.clear()")
+QUESTIONS = ["What is the daily allowance?", "How do I restore the billing database?", "What happens on my first day?"]
 
 
 def test_an_answer_streams_in_and_ends_with_its_sources(page: Page, world: World) -> None:
@@ -318,7 +164,7 @@ def test_keyboard_alone(page: Page) -> None:
         page.press(Keys.SHIFT, Keys.TAB)
         passed.append(page.focused.get_attribute("aria-label") or page.focused.text)
         assert len(passed) < 10
-    assert passed[:-1] == [*reversed(SUGGESTIONS), "Dark mode"]
+    assert passed[:-1] == [*reversed(QUESTIONS), "Dark mode"]
     assert page.focused.text == "Skip to the question field"
     page.press(Keys.ENTER)
     assert page.focused.get_attribute("id") == "question"
@@ -378,39 +224,31 @@ def test_sources_are_listed_and_can_be_chosen(page: Page, world: World) -> None:
     assert world.desk.accepted[0].sources == ("handbook",)
 
 
-def test_demos_choose_who_asks(driver: Any) -> None:
-    world = World(people=PEOPLE, person="maria")
-    try:
-        page = Page(driver, world)
-        page.visit()
-        page.ask("What happens on my first day?")
-        page.answered()
-        Select(page.one("#person")).select_by_value("jonas")
-        assert not page.all(".turn")
-        page.ask("What happens on my first day?")
-        page.answered()
-        page.shot("14-people")
-        assert [inbound.asker.id for inbound in world.desk.accepted] == ["maria", "jonas"]
-    finally:
-        world.close()
-        driver.execute_script("sessionStorage.clear()")
+def test_demos_choose_who_asks(page: Page, worlds: Callable[..., World]) -> None:
+    page.world = worlds(people=PEOPLE, person="maria")
+    page.visit()
+    page.ask("What happens on my first day?")
+    page.answered()
+    Select(page.one("#person")).select_by_value("jonas")
+    assert not page.all(".turn")
+    page.ask("What happens on my first day?")
+    page.answered()
+    page.shot("14-people")
+    assert [inbound.asker.id for inbound in page.world.desk.accepted] == ["maria", "jonas"]
 
 
-def test_signing_in_with_a_token(driver: Any) -> None:
-    world = World(tokens={"maria": "a-very-long-secret-token"})
-    try:
-        page = Page(driver, world)
-        driver.get(world.platform.address)
-        page.one("#token").send_keys("a wrong token", Keys.ENTER)
-        assert "not known here" in page.one("#complaint").text
-        page.shot("15-sign-in")
-        page.one("#token").send_keys("a-very-long-secret-token", Keys.ENTER)
-        page.one("#question")
-        page.ask("What happens on my first day?")
-        page.answered()
-        assert world.desk.accepted[0].asker.id == "maria"
-        assert driver.execute_script("return document.cookie") == ""
-        page.click("#logout button")
-        page.one("#token")
-    finally:
-        world.close()
+def test_signing_in_with_a_token(page: Page, worlds: Callable[..., World]) -> None:
+    page.world = worlds(tokens={"maria": "a-very-long-secret-token"})
+    page.driver.get(page.world.platform.address)
+    page.one("#token").send_keys("a wrong token", Keys.ENTER)
+    assert "not known here" in page.one("#complaint").text
+    page.shot("15-sign-in")
+    page.one("#token").send_keys("a-very-long-secret-token", Keys.ENTER)
+    page.one("#question")
+    page.ask("What happens on my first day?")
+    page.answered()
+    assert page.world.desk.accepted[0].asker.id == "maria"
+    assert page.driver.execute_script("return document.cookie") == ""
+    page.click("#logout button")
+    page.one("#token")
+    assert [line for line in page.complaints() if "403" not in line] == []

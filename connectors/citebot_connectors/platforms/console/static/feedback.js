@@ -39,7 +39,7 @@ function reasonForm(answerId, place, back) {
   const reasons = REASONS.map((reason) => el("label", { class: "chip" },
     el("input", { type: "radio", name: `reason-${made}`, value: reason }), el("span", {}, reason)));
   const more = el("textarea", { id: `more-${made}`, rows: "2", maxlength: "1500", placeholder: "What would have been right?" });
-  const form = el("form", { class: "why" },
+  const form = el("form", { class: "why", "aria-label": "Why the answer was not helpful" },
     el("fieldset", {}, el("legend", {}, "What was wrong?"), el("div", { class: "chips" }, ...reasons)),
     el("label", { for: more.id, class: "hidden" }, "Details"), more,
     el("div", { class: "buttons" }, el("button", { class: "primary" }, "Send"),
