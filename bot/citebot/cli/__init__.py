@@ -1,7 +1,36 @@
-"""The `citebot` command line."""
+"""The `citebot` command line: every command in its own module, loaded when it is called.
+
+Exit codes: 0 done, 1 failed, 2 wrong use. Errors are one line on stderr; `--debug` shows where they came from.
+"""
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING
+
+from citebot.errors import CitebotError
+
+if TYPE_CHECKING:
+    from citebot.cli.root import cli as cli
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line and exit."""
+    from citebot.cli.root import cli
+
+    try:
+        cli.main(standalone_mode=True)
+    except CitebotError as error:
+        from citebot.cli.output import complain
+
+        complain(error)
+        sys.exit(error.exit_code)
+
+
+def __getattr__(name: str) -> object:
+    # `from citebot.cli import cli` for documentation and plugins, without importing click for everybody else.
+    if name == "cli":
+        from citebot.cli.root import cli
+
+        return cli
+    raise AttributeError(name)

@@ -109,6 +109,16 @@ def set_readers(tx: Transaction, source_id: int, external_id: str, readers: Read
     index_log.write_selected(tx, "put", theirs.order_by(passage.c.position))
 
 
+def confirm(tx: Transaction, source_id: int, rows: Sequence[tuple[str, str, str]], sweep: int) -> None:
+    """Note for fetched documents that nothing but (id, version, readers tag) changed."""
+    if not rows:
+        return
+    key = (document.c.source_id == source_id, document.c.external_id == bindparam("key"))
+    values = {"version": bindparam("now_version"), "readers_tag": bindparam("now_tag"), "seen_sweep": sweep}
+    rows_now = [{"key": key, "now_version": version, "now_tag": tag} for key, version, tag in rows]
+    tx.execute(update(document).where(*key).values(**values), rows_now)
+
+
 def touch(tx: Transaction, source_id: int, ids: Sequence[str], sweep: int) -> None:
     """Note that a full listing still names these documents."""
     for some in batches(ids):

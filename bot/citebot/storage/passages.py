@@ -92,6 +92,13 @@ def unembedded(tx: Transaction, model: str, *, after: int, limit: int) -> list[t
     return [(row.id, f"{heading_line(row.title, row.headings)}\n{row.text}") for row in found]
 
 
+def models(tx: Transaction) -> list[str]:
+    """The models that stored vectors come from, the one with most vectors first."""
+    count = func.count().label("vectors")
+    rows = tx.execute(select(embedding.c.model, count).group_by(embedding.c.model).order_by(count.desc()))
+    return [row.model for row in rows]
+
+
 def count_missing(tx: Transaction, model: str) -> int:
     """How many passages have no vector of `model`."""
     return int(tx.execute(_without_vector(select(func.count()).select_from(passage), model)).scalar_one())

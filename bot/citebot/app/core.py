@@ -1,0 +1,255 @@
+"""`Citebot`: the opened parts, and what can be asked of them. Commands, the desk and tests all talk to this."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from citebot.access import Directory
+from citebot.answering import AnswerPath
+from citebot.app.sources import known_source, source_context, source_of
+from citebot.errors import CitebotError
+from citebot.ingest import EmbeddingWorker, Feeder, SyncProgress, SyncRunner
+from citebot.model import AnswerEvent, Audience, Conversation, Passage, Person, Question, ScoredPassage, Turn
+from citebot.pluginmanager import PluginManager
+from citebot.ports import DocumentView, Embedder, Generator, Index, Reranker, SourceStatus
+from citebot.settings import Settings
+from citebot.storage import Database, documents, index_log, purge, sources
+
+ANYBODY = ""
+"""The id of an asker who has not said who they are: a member of the team without groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found."""
+
+    hits: tuple[ScoredPassage, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """What the index holds and how far behind the database it is."""
+
+    engine: str
+    passages: int
+    vectors: int
+    vector_model: str
+    bytes: int
+    seq: int
+    behind: int
+    """Changes in the database's log that the index has not applied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Citebot:
+    """Everything, opened. Made by `open_citebot`."""
+
+    settings: Settings
+    plugins: PluginManager
+    database: Database
+    directory: Directory
+    index: Index
+    embedder: Embedder | None
+    reranker: Reranker | None
+    generator: Generator
+
+    @cached_property
+    def path(self) -> AnswerPath:
+        """The question's path."""
+        return AnswerPath(
+            database=self.database,
+            index=self.index,
+            embedder=self.embedder,
+            reranker=self.reranker,
+            generator=self.generator,
+            hooks=self.plugins,
+            settings=self.settings.answering,
+        )
+
+    @cached_property
+    def feeder(self) -> Feeder:
+        """Keeps the index equal to the database."""
+        return Feeder(self.database, self.index)
+
+    @cached_property
+    def embedding(self) -> EmbeddingWorker | None:
+        """Fills in vectors, if there is a model to make them."""
+        return EmbeddingWorker(self.database, self.embedder, self.feeder) if self.embedder else None
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def person(self, person_id: str | None) -> Person:
+        """Somebody by id; without an id, a member of the team without groups."""
+        name = person_id or ANYBODY
+        return Person(name, guest=name in self.settings.access.guests)
+
+    async def audience(self, person: Person) -> Audience:
+        """What one person may see when only they see it."""
+        return await asyncio.to_thread(self.directory.audience_of, frozenset({person}))
+
+    async def question(
+        self,
+        text: str,
+        *,
+        history: Sequence[Turn] = (),
+        person: str | None = None,
+        sources: Sequence[str] = (),
+        conversation: Conversation | None = None,
+    ) -> Question:
+        """A question asked by one person for themselves; refuses sources that do not exist."""
+        await asyncio.to_thread(self._refuse_unknown_sources, sources)
+        asker = self.person(person)
+        return Question(
+            text=text,
+            asker=asker,
+            conversation=conversation or Conversation(platform="cli", id="terminal"),
+            audience=await self.audience(asker),
+            history=tuple(history),
+            sources=tuple(sources),
+            asked_at=datetime.now(UTC),
+        )
+
+    async def ask(
+        self, text: str, *, history: Sequence[Turn] = (), person: str | None = None, sources: Sequence[str] = ()
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """Answer one question; closing the iterator stops the answer."""
+        question = await self.question(text, history=history, person=person, sources=sources)
+        async with aclosing(self.path.answer(question)) as events:
+            async for event in events:
+                yield event
+
+    async def search(
+        self,
+        text: str,
+        *,
+        history: Sequence[Turn] = (),
+        person: str | None = None,
+        sources: Sequence[str] = (),
+        limit: int = 10,
+    ) -> Found:
+        """The retrieval half of the path: the best passages with the score of every leg."""
+        question = await self.question(text, history=history, person=person, sources=sources)
+        hits, notes = await self.path.search(question, limit=limit)
+        return Found(hits=tuple(hits), notes=tuple(notes))
+
+    async def show_document(self, passage_id: int, person: str | None = None) -> DocumentView | None:
+        """The document around a passage, as far as the person may read it."""
+        audience = await self.audience(self.person(person))
+        passages = await asyncio.to_thread(self._document_of, passage_id)
+        visible = tuple(p for p in passages if audience.may_read(p.readers))
+        if not any(p.id == passage_id for p in visible):
+            return None
+        first = visible[0]
+        return DocumentView(
+            source=first.source,
+            document_id=first.document_id,
+            title=first.title,
+            url=first.url,
+            path=first.path,
+            updated=first.updated,
+            passages=visible,
+        )
+
+    async def sources(self, person: str | None = None) -> Sequence[SourceStatus]:
+        """All sources. Names and freshness are no secret within the team; documents are."""
+        del person
+        return await asyncio.to_thread(self._statuses)
+
+    # --- knowing -------------------------------------------------------------------------------------------------
+
+    async def sync(
+        self,
+        name: str,
+        *,
+        progress: Callable[[SyncProgress], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+        allow_removals: bool = False,
+    ) -> SyncProgress:
+        """Read one source now and bring the index up to date with it."""
+
+        def run() -> SyncProgress:
+            with self.database.read() as tx:
+                row = known_source(tx, name)
+            runner = SyncRunner(
+                self.database,
+                source_of(row, self.plugins, self.settings),
+                source=name,
+                context=source_context(self.settings, name, stop=stop),
+                settings=self.settings.ingest,
+                document_fetched=self.plugins.document_fetched_sync,
+                progress=progress,
+                allow_removals=allow_removals,
+            )
+            return runner.run()
+
+        work = asyncio.create_task(asyncio.to_thread(run))
+        while not work.done():
+            # Words are found while the sync goes on.
+            await asyncio.wait({work}, timeout=1.0)
+            await self.feeder.catch_up()
+        result = work.result()
+        await self.plugins.sync_finished(source=name, counts=result.counts())
+        return result
+
+    async def remove_source(self, name: str) -> int:
+        """Remove a source with everything from it; returns how many documents it had."""
+
+        def remove() -> int:
+            with self.database.write() as tx:
+                known_source(tx, name)
+                return sources.remove(tx, name)
+
+        removed = await asyncio.to_thread(remove)
+        await self.feeder.catch_up()
+        return removed
+
+    async def index_status(self) -> IndexStatus:
+        """What the index holds."""
+        stats = await self.index.stats()
+        head = await asyncio.to_thread(self._log_head)
+        return IndexStatus(
+            engine=self.index.name,
+            passages=stats.passages,
+            vectors=stats.vectors,
+            vector_model=stats.vector_model,
+            bytes=stats.bytes,
+            seq=stats.seq,
+            behind=max(0, head - stats.seq),
+        )
+
+    async def purge(self) -> IndexStatus:
+        """Erase deleted text from the files of the index and of the database."""
+        await self.feeder.catch_up()
+        await self.index.purge()
+        await self.feeder.catch_up()
+        await asyncio.to_thread(purge.purge, self.database)
+        return await self.index_status()
+
+    # --- database work, run in threads ---------------------------------------------------------------------------
+
+    def _document_of(self, passage_id: int) -> list[Passage]:
+        with self.database.read() as tx:
+            return documents.view(tx, passage_id)
+
+    def _statuses(self) -> list[SourceStatus]:
+        with self.database.read() as tx:
+            return sources.statuses(tx)
+
+    def _log_head(self) -> int:
+        with self.database.read() as tx:
+            return index_log.head(tx)
+
+    def _refuse_unknown_sources(self, names: Sequence[str]) -> None:
+        if names:
+            known = {status.name for status in self._statuses()}
+            unknown = [name for name in names if name not in known]
+            if unknown:
+                raise CitebotError(
+                    f"There is no source “{unknown[0]}”. Known: {', '.join(sorted(known)) or 'none yet'}."
+                )

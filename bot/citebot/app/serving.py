@@ -1,0 +1,128 @@
+"""A server's loops: the platform, the workers, the index's feeder, the embedding, and the clock of the sources."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Literal
+
+import structlog
+
+from citebot.app.core import Citebot
+from citebot.app.desk import Desk
+from citebot.app.opening import open_citebot
+from citebot.errors import CitebotError, SourceError
+from citebot.pluginmanager import PluginManager
+from citebot.ports import PartContext, Platform
+from citebot.scheduling import Clock
+from citebot.settings import Settings
+
+log = structlog.get_logger("citebot.serving")
+
+Role = Literal["all", "gateway", "sync"]
+FEED_EVERY = 1.0
+LOOK_FOR_SOURCES_EVERY = 15.0
+BACK_OFF = 5.0
+
+
+async def serve(settings: Settings, plugins: PluginManager, *, role: Role = "all") -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was begun and leave the rest to the next start."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    try:
+        async with open_citebot(settings, plugins, owner=True, catch_up=False) as bot:
+            await _run(bot, role, stopping)
+    finally:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(name)
+
+
+async def _run(bot: Citebot, role: Role, stopping: asyncio.Event) -> None:
+    loops: list[asyncio.Task[None]] = [asyncio.create_task(_feed(bot), name="feeder")]
+    desk: Desk | None = None
+    clock: Clock | None = None
+    if role != "sync":
+        desk = Desk(bot, _platform(bot))
+        loops.append(asyncio.create_task(desk.delivery.run(), name="delivery"))
+        loops.append(asyncio.create_task(desk._platform.run(desk), name="platform"))
+    if role != "gateway":
+        clock = Clock(bot.database)
+        clock.start()
+        loops.append(asyncio.create_task(_keep_schedule(bot, clock, stopping), name="sources"))
+        if bot.embedding is not None:
+            loops.append(asyncio.create_task(_embed(bot), name="embedding"))
+    waiting = asyncio.create_task(stopping.wait(), name="signal")
+    try:
+        done, _ = await asyncio.wait({waiting, *loops}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {waiting}:
+            task.result()  # a loop that ended by itself ended by an error
+    finally:
+        stopping.set()
+        await _stop(waiting, loops, desk, clock)
+
+
+async def _stop(
+    waiting: asyncio.Task[bool], loops: list[asyncio.Task[None]], desk: Desk | None, clock: Clock | None
+) -> None:
+    if clock is not None:
+        await clock.close()
+    if desk is not None:
+        await desk.delivery.drain()
+    for task in (waiting, *loops):
+        task.cancel()
+    await asyncio.gather(waiting, *loops, return_exceptions=True)
+    if desk is not None:
+        desk.delivery.close()
+
+
+def _platform(bot: Citebot) -> Platform:
+    choice = bot.settings.platform
+    context = PartContext(data_dir=bot.settings.data_dir / "platform" / choice.use)
+    platform: Platform = bot.plugins.build("platform", choice, context)
+    return platform
+
+
+async def _feed(bot: Citebot) -> None:
+    await _forever("feeder", bot.feeder.catch_up, every=FEED_EVERY)
+
+
+async def _embed(bot: Citebot) -> None:
+    assert bot.embedding is not None, "the loop is only started with a model"
+    await _forever("embedding", bot.embedding.run_once, every=FEED_EVERY)
+
+
+async def _forever(name: str, step: Callable[[], Awaitable[object]], *, every: float) -> None:
+    while True:
+        try:
+            await step()
+        except CitebotError as error:
+            log.warning("step failed, will be tried again", loop=name, error=str(error))
+            await asyncio.sleep(BACK_OFF)
+        await asyncio.sleep(every)
+
+
+async def _keep_schedule(bot: Citebot, clock: Clock, stopping: asyncio.Event) -> None:
+    """Give every source that is not paused its entry in the clock, also those added while we run."""
+    scheduled: set[str] = set()
+    while True:
+        wanted = {source.name for source in await bot.sources() if not source.paused}
+        for name in scheduled - wanted:
+            clock.remove(f"sync {name}")
+        for name in wanted - scheduled:
+            clock.every(bot.settings.ingest.poll, f"sync {name}", partial(_sync, bot, name, stopping))
+        scheduled = wanted
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), LOOK_FOR_SOURCES_EVERY)
+
+
+async def _sync(bot: Citebot, name: str, stopping: asyncio.Event) -> None:
+    try:
+        await bot.sync(name, stop=stopping.is_set)
+    except SourceError as error:
+        # The row of the source says so too; a sick source is the admin's business, not the server's end.
+        log.warning("source not read", source=name, error=str(error))

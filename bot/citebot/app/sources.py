@@ -1,0 +1,107 @@
+"""Adding and checking knowledge sources: a row in the database, built into a `Source` when it is needed."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+
+from citebot.errors import CitebotError, SourceError, WrongUse
+from citebot.model import Finding
+from citebot.pluginmanager import PluginManager
+from citebot.ports import ChecksItself, PartContext, Source, SourceContext
+from citebot.settings import Choice, Settings
+from citebot.storage import Database, Transaction, sources
+from citebot.storage.sources import SourceRow
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+
+
+def add_source(
+    database: Database,
+    plugins: PluginManager,
+    settings: Settings,
+    *,
+    kind: str,
+    name: str,
+    values: dict[str, Any],
+    check: bool = True,
+) -> tuple[SourceRow, list[Finding]]:
+    """Validate, check and store a new source; refuses a taken or unusable name and a set-up that does not work."""
+    if not NAME.fullmatch(name):
+        raise WrongUse(f"“{name}” cannot name a source: use lower-case letters, digits, - _ and . (at most 63).")
+    source = build_source(plugins, settings, kind=kind, name=name, values=values)
+    found = _check(source, source_context(settings, name)) if check else []
+    bad = [finding for finding in found if not finding.ok]
+    if bad:
+        raise SourceError(f"{bad[0].what}" + (f" {bad[0].fix}" if bad[0].fix else ""))
+    stored = source_settings(plugins, kind, values)
+    with database.write() as tx:
+        if sources.get(tx, name) is not None:
+            raise CitebotError(f"There is already a source “{name}”. Choose another name, or remove that one first.")
+        return sources.add(tx, name=name, type=kind, settings=stored), found
+
+
+def source_settings(plugins: PluginManager, kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a source as stored: complete, validated, JSON."""
+    validated = plugins.part("source", kind).Settings.model_validate(values)
+    return validated.model_dump(mode="json")
+
+
+def build_source(plugins: PluginManager, settings: Settings, *, kind: str, name: str, values: dict[str, Any]) -> Source:
+    """Build a source from its settings; raises `SettingsError` naming what is wrong."""
+    choice = Choice.model_validate({"use": kind, kind: values})
+    return cast("Source", plugins.build("source", choice, PartContext(data_dir=state_dir(settings, name))))
+
+
+def source_of(row: SourceRow, plugins: PluginManager, settings: Settings) -> Source:
+    """Build the source of a stored row."""
+    return build_source(plugins, settings, kind=row.type, name=row.name, values=row.settings)
+
+
+def known_source(tx: Transaction, name: str) -> SourceRow:
+    """The row of a source, or a clear complaint."""
+    row = sources.get(tx, name)
+    if row is None:
+        raise CitebotError(f"There is no source “{name}”. “citebot source list” shows the names.")
+    return row
+
+
+def source_context(
+    settings: Settings,
+    name: str,
+    *,
+    stop: Callable[[], bool] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> SourceContext:
+    """What a source may use during one run."""
+    return SourceContext(
+        state_dir=state_dir(settings, name),
+        log=structlog.get_logger("citebot.source").bind(source=name),
+        stop=stop or threading.Event().is_set,
+        now=lambda: datetime.now(UTC),
+        progress=progress or (lambda note: None),
+    )
+
+
+def findings(database: Database, plugins: PluginManager, settings: Settings, name: str) -> list[Finding]:
+    """Check a stored source."""
+    with database.read() as tx:
+        row = known_source(tx, name)
+    return _check(source_of(row, plugins, settings), source_context(settings, name))
+
+
+def state_dir(settings: Settings, name: str) -> Path:
+    """The folder where a source may keep its own state."""
+    return settings.data_dir / "sources" / name
+
+
+def _check(source: Source, context: SourceContext) -> list[Finding]:
+    if isinstance(source, ChecksItself):
+        return list(source.check(context))
+    return [Finding(ok=True, what=f"A {source.name} source has nothing to check.")]

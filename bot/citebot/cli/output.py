@@ -1,0 +1,93 @@
+"""What commands print: text for people through rich, JSON for programs, complaints on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from citebot.model import Finding
+
+
+def complain(error: object) -> None:
+    """Print one line that says what is wrong and what to do."""
+    click.secho(f"citebot: {_one_line(error)}", fg="red", err=True)
+
+
+def warn(text: object) -> None:
+    """Print one line that somebody should know."""
+    click.secho(f"citebot: {_one_line(text)}", fg="yellow", err=True)
+
+
+def note(text: str) -> None:
+    """Print a line for people that must not disturb output meant for programs."""
+    click.echo(text, err=True)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Print rows under headers, or the sentence `empty`."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    if table.row_count:
+        Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    else:
+        click.echo(empty)
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Print what a check found, with the fix beneath what is wrong."""
+    for finding in findings:
+        mark = click.style("ok ", fg="green") if finding.ok else click.style("BAD", fg="red", bold=True)
+        click.echo(f"{mark} {finding.what}" + (f"\n    → {finding.fix}" if finding.fix else ""))
+
+
+def ago(moment: datetime | None, *, now: datetime | None = None) -> str:
+    """Say how long ago something was: “3 min ago”."""
+    if moment is None:
+        return "never"
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    seconds = max(0.0, ((now or datetime.now(UTC)) - moment).total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--json` to a command."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+def _cell(value: object) -> str:
+    from rich.markup import escape
+
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return "" if value is None else escape(str(value))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return str(value)

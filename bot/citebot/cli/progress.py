@@ -1,0 +1,102 @@
+"""Progress of long work: bars for people on stderr, nothing for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from citebot.app import Citebot, IndexStatus
+from citebot.errors import CitebotError, SourceError
+from citebot.ingest import EmbeddingProgress, SyncProgress
+
+Report = Callable[[str, int, int | None], None]
+"""(what is going on, done, total or None)."""
+
+
+@contextmanager
+def bar(title: str, *, quiet: bool) -> Iterator[Report]:
+    """A progress bar on stderr; yields what to call with the state of the work."""
+    if quiet:
+        yield lambda note, done, total: None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=None)
+
+        def report(note: str, done: int, total: int | None) -> None:
+            progress.update(task, description=f"{title} {note}".strip(), completed=done, total=total)
+
+        yield report
+
+
+async def sync_sources(
+    bot: Citebot, names: Sequence[str], *, allow_removals: bool, vectors: bool, quiet: bool
+) -> list[dict[str, Any]]:
+    """Sync the named sources (all that are not paused without names), then make the missing vectors."""
+    chosen = list(names) or [s.name for s in await bot.sources() if not s.paused]
+    if not chosen:
+        raise CitebotError(
+            "There is no source to sync. Add one: citebot source add files --name handbook --path ./docs"
+        )
+    results = [await _sync_one(bot, name, allow_removals=allow_removals, quiet=quiet) for name in chosen]
+    if vectors:
+        await make_vectors(bot, quiet=quiet)
+    return results
+
+
+async def _sync_one(bot: Citebot, name: str, *, allow_removals: bool, quiet: bool) -> dict[str, Any]:
+    with bar(f"Reading {name}", quiet=quiet) as report:
+
+        def show(state: SyncProgress) -> None:
+            report(_counts(state), state.done, max(state.listed, state.queued) or None)
+
+        try:
+            state = await bot.sync(name, progress=show, allow_removals=allow_removals)
+        except SourceError as error:
+            if not quiet:
+                Console(stderr=True).print(f"{name}: {error}", style="red", markup=False)
+            return {"name": name, "failure": str(error)}
+    if not quiet:
+        Console(stderr=True).print(f"{name}: {_counts(state)}", markup=False)
+    return {"name": name, "failure": "", **state.counts()}
+
+
+def _counts(state: SyncProgress) -> str:
+    counts = {key: value for key, value in state.counts().items() if value}
+    return ", ".join(f"{value} {key}" for key, value in counts.items()) or "nothing yet"
+
+
+async def make_vectors(bot: Citebot, *, quiet: bool) -> None:
+    """Embed what has no vector yet and bring it to the index."""
+    if bot.embedding is None:
+        return
+    with bar("Making vectors", quiet=quiet) as report:
+
+        def show(state: EmbeddingProgress) -> None:
+            report(f"({state.rate:.0f}/s)" if state.rate else "", state.done, state.total)
+
+        await bot.embedding.run_once(progress=show)
+    await bot.feeder.catch_up()
+
+
+async def rebuild_index(bot: Citebot, *, quiet: bool) -> IndexStatus:
+    """Build the index anew with a bar."""
+    with bar("Rebuilding the index", quiet=quiet) as report:
+        await bot.feeder.rebuild(lambda done, total: report("", done, total))
+    return await bot.index_status()
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """A dataclass as a dictionary for JSON."""
+    return dataclasses.asdict(value)

@@ -1,0 +1,112 @@
+"""The root command: global options, lazy built-in commands, commands that plugins add."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+import citebot
+from citebot.cli.invocation import Invocation
+from citebot.cli.output import complain, warn
+from citebot.errors import CitebotError
+
+# name → module that holds a click command of that name (`import` is a keyword away from being a problem: none is).
+COMMANDS = {
+    "answers": "answers",
+    "ask": "ask",
+    "completion": "completion",
+    "config": "config",
+    "db": "db",
+    "demo": "demo",
+    "doctor": "doctor",
+    "eval": "evaluate",
+    "index": "index",
+    "plugins": "plugins",
+    "search": "search",
+    "serve": "serve",
+    "source": "source",
+}
+
+
+class Root(click.Group):
+    """Finds built-in commands without importing them all, then the commands of the enabled plugins."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._add_plugin_commands(ctx)
+        return sorted({*COMMANDS, *self.commands})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            module = importlib.import_module(f"citebot.cli.{COMMANDS[cmd_name]}")
+            command: click.Command = module.command
+            return command
+        self._add_plugin_commands(ctx)
+        return self.commands.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f" Did you mean “{near[0]}”?" if near else " Run “citebot --help” for the list."
+            raise click.UsageError(f"There is no command “{args[0]}”.{hint}", ctx) from error
+
+    def _add_plugin_commands(self, ctx: click.Context) -> None:
+        # A broken plugin must not take `--help`, `doctor` or `plugins` with it.
+        if ctx.meta.setdefault("citebot.plugin_commands", False):
+            return
+        ctx.meta["citebot.plugin_commands"] = True
+        invocation = ctx.ensure_object(Invocation)
+        invocation.take(ctx.params)
+        try:
+            invocation.plugins.register_commands(self)
+        except CitebotError as error:
+            warn(f"The commands of plugins are missing: {error}")
+
+    def invoke(self, ctx: click.Context) -> Any:
+        debug = bool(ctx.params.get("debug"))
+        try:
+            return super().invoke(ctx)
+        except CitebotError as error:
+            if debug:
+                raise
+            complain(error)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            # The reader of our output has gone, as in `citebot answers list | head`.
+            sys.stderr.close()
+            ctx.exit(1)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if debug:
+                raise
+            complain(f"Something went wrong inside Citebot ({type(error).__name__}: {error}). --debug shows where.")
+            ctx.exit(1)
+
+
+@click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file (default: citebot.toml)."
+)
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where Citebot keeps everything.")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one setting, as answering.threshold=0.4."
+)
+@click.option("--debug", is_flag=True, help="Log more, and show where an error came from.")
+@click.version_option(citebot.__version__, prog_name="citebot")
+@click.pass_context
+def cli(ctx: click.Context, /, **_options: Any) -> None:
+    """Answer a team's questions from what the team already wrote, with a citation for every claim.
+
+    Try `citebot demo`, then `citebot source add files --help`.
+    """
+    ctx.ensure_object(Invocation).take(ctx.params)

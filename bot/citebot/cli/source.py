@@ -1,0 +1,179 @@
+"""`citebot source`: add, look at, sync, pause and remove knowledge sources."""
+
+from __future__ import annotations
+
+import click
+
+from citebot.cli.invocation import Invocation
+from citebot.cli.output import ago, json_option, print_findings, print_json, print_table
+from citebot.cli.source_add import AddGroup
+from citebot.errors import CitebotError
+
+
+@click.group("source")
+def command() -> None:
+    """Knowledge sources: where answers come from."""
+
+
+@command.command("types")
+@json_option
+@click.pass_obj
+def types(invocation: Invocation, as_json: bool) -> None:
+    """List the kinds of source that can be added."""
+    parts = invocation.plugins.parts("source")
+    if as_json:
+        print_json([{"type": p.name, "summary": p.summary, "settings": p.Settings.model_json_schema()} for p in parts])
+        return
+    print_table(("type", "what"), ((p.name, p.summary) for p in parts), empty="No enabled plugin brings a source.")
+
+
+command.add_command(AddGroup(name="add", help="Add a source; “citebot source add TYPE --help” shows its settings."))
+
+
+@command.command("list")
+@json_option
+@click.pass_obj
+def list_sources(invocation: Invocation, as_json: bool) -> None:
+    """List the sources with their freshness."""
+    from citebot.storage import sources
+
+    with invocation.database() as database, database.read() as tx:
+        rows = sources.statuses(tx)
+    if as_json:
+        print_json([{key: getattr(row, key) for key in row.__slots__} for row in rows])
+        return
+    print_table(
+        ("name", "type", "documents", "passages", "read", "waiting", "parked", "state"),
+        (
+            (r.name, r.type, r.documents, r.passages, ago(r.synced), r.waiting, r.parked, _state(r.paused, r.failure))
+            for r in rows
+        ),
+        empty="No sources yet. Try: citebot source add files --name handbook --path ./docs",
+    )
+
+
+@command.command("show")
+@click.argument("name")
+@click.option("--failed", is_flag=True, help="List the documents that could not be read.")
+@json_option
+@click.pass_obj
+def show(invocation: Invocation, name: str, failed: bool, as_json: bool) -> None:
+    """Show one source: settings, freshness, and what could not be read."""
+    from citebot.storage import sources, todo
+
+    with invocation.database() as database, database.read() as tx:
+        row = sources.get(tx, name)
+        if row is None:
+            raise _unknown(name)
+        status = next(s for s in sources.statuses(tx) if s.name == name)
+        parked = todo.parked(tx, row.id)
+    facts = {
+        "name": row.name,
+        "type": row.type,
+        "settings": row.settings,
+        "documents": status.documents,
+        "passages": status.passages,
+        "read": row.synced_at,
+        "waiting": status.waiting,
+        "parked": len(parked),
+        "paused": row.paused,
+        "failure": row.failure,
+    }
+    failures = [{"document": item, "why": why, "attempts": attempts} for item, why, attempts in parked]
+    if as_json:
+        print_json({**facts, "failed": failures})
+        return
+    print_table(("what", "value"), facts.items(), empty="")
+    if failed:
+        print_table(
+            ("document", "why", "attempts"), [list(f.values()) for f in failures], empty="Every document could be read."
+        )
+
+
+@command.command("check")
+@click.argument("name")
+@json_option
+@click.pass_context
+def check(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Check a source's set-up: reach, rights, readers."""
+    from citebot.app.sources import findings
+
+    invocation: Invocation = ctx.obj
+    with invocation.database() as database:
+        found = findings(database, invocation.plugins, invocation.settings, name)
+    if as_json:
+        print_json([{"ok": f.ok, "what": f.what, "fix": f.fix} for f in found])
+    else:
+        print_findings(found)
+    ctx.exit(0 if all(f.ok for f in found) else 1)
+
+
+@command.command("sync")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--allow-removals", is_flag=True, help="Confirm that many documents have really gone.")
+@click.option("--no-vectors", is_flag=True, help="Leave the vectors to “citebot serve” or a later sync.")
+@json_option
+@click.pass_context
+def sync(ctx: click.Context, names: tuple[str, ...], allow_removals: bool, no_vectors: bool, as_json: bool) -> None:
+    """Read sources now (all of them without NAME) and index what changed."""
+    from citebot.cli.progress import sync_sources
+
+    invocation: Invocation = ctx.obj
+    results = invocation.run(
+        lambda bot: sync_sources(bot, names, allow_removals=allow_removals, vectors=not no_vectors, quiet=as_json),
+        owner=True,
+    )
+    if as_json:
+        print_json(results)
+    ctx.exit(1 if any(result["failure"] for result in results) else 0)
+
+
+@command.command("pause")
+@click.argument("name")
+@click.option("--resume", is_flag=True, help="Read it again from now on.")
+@json_option
+@click.pass_obj
+def pause(invocation: Invocation, name: str, resume: bool, as_json: bool) -> None:
+    """Stop reading a source on schedule; what is indexed stays."""
+    from citebot.storage import sources
+
+    with invocation.database() as database, database.write() as tx:
+        if sources.get(tx, name) is None:
+            raise _unknown(name)
+        sources.set_paused(tx, name, not resume)
+    if as_json:
+        print_json({"name": name, "paused": not resume})
+    else:
+        click.echo(f"{name} is {'read again' if resume else 'paused'}.")
+
+
+@command.command("remove")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.pass_obj
+def remove(invocation: Invocation, name: str, yes: bool, as_json: bool) -> None:
+    """Remove a source with all its documents, passages and vectors."""
+    from citebot.storage import sources
+
+    with invocation.database() as database, database.read() as tx:
+        status = next((s for s in sources.statuses(tx) if s.name == name), None)
+    if status is None:
+        raise _unknown(name)
+    if not yes and not click.confirm(f"Remove {name} with its {status.documents} documents from every answer?"):
+        raise CitebotError("Nothing was removed.")
+    removed = invocation.run(lambda bot: bot.remove_source(name), owner=True)
+    if as_json:
+        print_json({"name": name, "documents": removed})
+    else:
+        click.echo(
+            f"Removed {name} and its {removed} documents. “citebot index purge” also erases them from the files."
+        )
+
+
+def _unknown(name: str) -> CitebotError:
+    return CitebotError(f"There is no source “{name}”. “citebot source list” shows the names.")
+
+
+def _state(paused: bool, failure: str) -> str:
+    return "paused" if paused else failure or "ok"

@@ -1,0 +1,268 @@
+"""HTML: a walker on lxml that keeps code with its language, tables with their spans, nested lists and anchors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree
+from lxml.html import HtmlElement, HTMLParser, document_fromstring
+
+from citebot.model import Block
+
+SKIPPED = frozenset(
+    [
+        "script",
+        "style",
+        "template",
+        "noscript",
+        "head",
+        "nav",
+        "aside",
+        "footer",
+        "iframe",
+        "object",
+        "embed",
+        "svg",
+        "form",
+        "button",
+        "select",
+        "input",
+        "canvas",
+    ]
+)
+HEADINGS = {f"h{level}": level for level in range(1, 7)}
+INLINE = frozenset(
+    [
+        "a",
+        "abbr",
+        "b",
+        "bdi",
+        "bdo",
+        "cite",
+        "code",
+        "data",
+        "del",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "ins",
+        "kbd",
+        "label",
+        "mark",
+        "q",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "time",
+        "tt",
+        "u",
+        "var",
+    ]
+)
+MAX_DEPTH = 200
+MAX_SPAN = 100
+_SPACES = re.compile(r"[ \t\n\r\f]+")
+_LANGUAGE = re.compile(r"(?:language|lang|highlight-source|brush:)[-:_ ]?\s*([\w+#-]+)")
+
+
+def html_blocks(text: str) -> list[Block]:
+    """Blocks of a page or fragment; scripts, styles, navigation and forms are left out, nothing is fetched."""
+    if not text.strip():
+        return []
+    parser = HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=False, encoding="utf-8")
+    try:
+        root = document_fromstring(text.encode("utf-8"), parser=parser)
+    except etree.ParserError:
+        return []
+    walker = _Walker()
+    body = root.find("body")
+    walker.children(body if body is not None else root, 0)
+    walker.flush()
+    return walker.blocks
+
+
+class _Walker:
+    """Collects inline text until a block element ends it."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self._inline: list[str] = []
+        self._anchor = ""
+        self._lists: list[int | None] = []
+        self._marker = ""
+        self._quotes = 0
+
+    def children(self, element: HtmlElement, depth: int) -> None:
+        self._text(element.text)
+        for child in element:
+            if isinstance(child.tag, str):
+                self.element(child, depth + 1)
+            self._text(child.tail)
+
+    def element(self, element: HtmlElement, depth: int) -> None:
+        tag = element.tag.lower()
+        if tag in SKIPPED or _hidden(element) or depth > MAX_DEPTH:
+            return
+        if anchor := element.get("id") or element.get("name"):
+            self._anchor = anchor
+        if tag in HEADINGS:
+            self._heading(element, HEADINGS[tag])
+        elif tag == "pre":
+            self.flush()
+            self._add(Block("code", _raw(element).strip("\n"), language=_language(element)))
+        elif tag == "table":
+            self.flush()
+            self._table(element)
+        elif tag in ("ul", "ol", "li", "blockquote", "dd"):
+            self._container(element, tag, depth)
+        elif tag == "br":
+            self._inline.append("\n")
+        elif tag == "img":
+            self._text(element.get("alt"))
+        elif tag in INLINE:
+            self.children(element, depth)
+        else:
+            self.flush()
+            self.children(element, depth)
+            self.flush()
+
+    def flush(self) -> None:
+        """End the paragraph, item or quote being collected."""
+        lines = [_SPACES.sub(" ", line).strip() for line in "".join(self._inline).split("\n")]
+        text = "\n".join(line for line in lines if line)
+        self._inline = []
+        if not text:
+            return
+        if self._lists:
+            marker, self._marker = self._marker, ""
+            self._add(Block("list_item", marker + text, level=len(self._lists) - 1))
+        else:
+            self._add(Block("quote" if self._quotes else "paragraph", text))
+
+    def _container(self, element: HtmlElement, tag: str, depth: int) -> None:
+        self.flush()
+        if tag in ("ul", "ol"):
+            self._lists.append(1 if tag == "ol" else None)
+        elif tag == "li":
+            self._open_item(element)
+        elif tag == "blockquote":
+            self._quotes += 1
+        self.children(element, depth)
+        self.flush()
+        if tag in ("ul", "ol"):
+            self._lists.pop()
+        elif tag == "blockquote":
+            self._quotes -= 1
+
+    def _open_item(self, element: HtmlElement) -> None:
+        if not self._lists:
+            return
+        number = self._lists[-1]
+        self._marker = "- " if number is None else f"{number}. "
+        if number is not None:
+            self._lists[-1] = number + 1
+        box = element.find(".//input[@type='checkbox']")
+        if box is not None:
+            self._marker += "[x] " if box.get("checked") is not None else "[ ] "
+
+    def _heading(self, element: HtmlElement, level: int) -> None:
+        self.flush()
+        inner = element.find(".//*[@id]")
+        named = element.find(".//a[@name]")
+        anchor = element.get("id") or (inner.get("id") if inner is not None else "") or self._anchor
+        if not anchor and named is not None:
+            anchor = named.get("name") or ""
+        text = _words(element).rstrip("¶#").strip()
+        self._anchor = ""
+        if text:
+            self.blocks.append(Block("heading", text, level=level, anchor=anchor or ""))
+
+    def _table(self, table: HtmlElement) -> None:
+        rows = [" | ".join(row) for row in _grid(table) if any(row)]
+        if rows:
+            self._add(Block("table", "\n".join(rows)))
+
+    def _add(self, block: Block) -> None:
+        if block.text.strip():
+            self.blocks.append(block)
+
+    def _text(self, text: str | None) -> None:
+        if text:
+            self._inline.append(_SPACES.sub(" ", text))
+
+
+def _grid(table: HtmlElement) -> Iterator[list[str]]:
+    """Rows of cells; a cell that spans rows or columns is repeated in each."""
+    carried: dict[int, tuple[int, str]] = {}
+    for row in table.iter("tr"):
+        if next(row.iterancestors("table"), None) is not table:
+            continue
+        cells: list[str] = []
+        for cell in [c for c in row if c.tag in ("td", "th")]:
+            _carry(carried, cells)
+            text = _words(cell).replace("|", "/")
+            rows, columns = _span(cell, "rowspan"), _span(cell, "colspan")
+            for _ in range(columns):
+                if rows > 1:
+                    carried[len(cells)] = (rows - 1, text)
+                cells.append(text)
+        _carry(carried, cells)
+        yield cells
+
+
+def _carry(carried: dict[int, tuple[int, str]], cells: list[str]) -> None:
+    while len(cells) in carried:
+        left, text = carried.pop(len(cells))
+        if left > 1:
+            carried[len(cells)] = (left - 1, text)
+        cells.append(text)
+
+
+def _span(cell: HtmlElement, name: str) -> int:
+    value = cell.get(name, "1")
+    return min(MAX_SPAN, max(1, int(value))) if value.isdecimal() and len(value) < 5 else 1
+
+
+def _words(element: HtmlElement) -> str:
+    return _SPACES.sub(" ", "".join(_pieces(element))).strip()
+
+
+def _pieces(element: HtmlElement) -> Iterator[str]:
+    if element.tag in SKIPPED:
+        return
+    if element.tag == "br":
+        yield " "
+    yield element.text or ""
+    if element.tag == "img":
+        yield element.get("alt") or ""
+    for child in element:
+        if isinstance(child.tag, str):
+            yield from _pieces(child)
+        yield child.tail or ""
+
+
+def _raw(element: HtmlElement) -> str:
+    return "".join(element.itertext())
+
+
+def _language(element: HtmlElement) -> str:
+    marks = [element, *element.iter("code"), *(p for p in [element.getparent()] if p is not None)]
+    for node in marks:
+        found = _LANGUAGE.search(node.get("class") or "") or _LANGUAGE.search(node.get("data-language") or "")
+        if found:
+            return found[1]
+        if node.get("data-lang"):
+            return str(node.get("data-lang"))
+    return ""
+
+
+def _hidden(element: HtmlElement) -> bool:
+    # What people do not see must not reach a model either: hidden text is how pages carry instructions.
+    style = (element.get("style") or "").replace(" ", "").lower()
+    return element.get("hidden") is not None or "display:none" in style or "visibility:hidden" in style

@@ -1,0 +1,103 @@
+"""From a fetched document to rows to save: hook, blocks, chunks, content hash. No database in here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from citebot.errors import SkipDocument
+from citebot.ingest.chunking import make_chunks
+from citebot.ingest.parsing import Parser
+from citebot.model import Document, Failed, Gone
+from citebot.settings import IngestSettings
+from citebot.storage.documents import Known, ToSave
+from citebot.storage.todo import Todo
+
+CHUNKER = "1"
+"""Part of every content hash: raise it when chunks of unchanged text come out differently."""
+MAX_TITLE = 1_000
+
+Hook = Callable[[str, Document], Document]
+"""(source name, document) → the document to index."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one batch of fetched documents."""
+
+    save: list[ToSave] = field(default_factory=list)
+    same: list[Todo] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+
+
+class Preparer:
+    """Prepares the documents of one source."""
+
+    def __init__(self, source: str, settings: IngestSettings, hook: Hook) -> None:
+        self._source = source
+        self._settings = settings
+        self._hook = hook
+        self._parser = Parser(settings)
+
+    def close(self) -> None:
+        """End the parser."""
+        self._parser.close()
+
+    def add(
+        self, outcome: Outcome, item: Document | Gone | Failed, todo: Todo, known: Known | None, *, sweep: int
+    ) -> None:
+        """Sort one answer of the source into the outcome."""
+        if isinstance(item, Gone):
+            outcome.gone.append(item.id)
+        elif isinstance(item, Failed):
+            outcome.failed.append(item)
+        else:
+            try:
+                self._document(outcome, self._hook(self._source, item), todo, known, sweep)
+            except SkipDocument as error:
+                outcome.failed.append(Failed(item.id, str(error), permanent=True))
+
+    def _document(self, outcome: Outcome, document: Document, todo: Todo, known: Known | None, sweep: int) -> None:
+        digest = content_hash(document, self._settings)
+        if known and known.content_hash == digest and known.readers == document.readers:
+            outcome.same.append(todo)
+            return
+        blocks = self._parser.blocks(document)
+        chunks = make_chunks(
+            document, blocks, target=self._settings.chunk_tokens, minimum=self._settings.chunk_min_tokens
+        )
+        version, tag = todo.version or document.version, todo.readers_tag
+        outcome.save.append(ToSave(_bounded(document), chunks, digest, tag, version, sweep))
+
+
+def content_hash(document: Document, settings: IngestSettings) -> str:
+    """Digest of everything that shapes passages, but for the document's readers: those change without new text."""
+    digest = hashlib.sha256()
+    body = document.body
+    digest.update(body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"))
+    facts = [
+        CHUNKER,
+        settings.chunk_tokens,
+        settings.chunk_min_tokens,
+        *(document.title, document.url, document.format, document.kind, document.language, str(document.updated)),
+        document.path,
+        document.authors,
+        sorted(document.fields.items()),
+        [
+            (part.body, part.format, part.author, str(part.created), part.anchor, part.readers and part.readers.tag)
+            for part in document.parts
+        ],
+    ]
+    digest.update(json.dumps(facts).encode())
+    return digest.hexdigest()
+
+
+def _bounded(document: Document) -> Document:
+    if len(document.title) <= MAX_TITLE:
+        return document
+    from dataclasses import replace
+
+    return replace(document, title=document.title[: MAX_TITLE - 1] + "…")
