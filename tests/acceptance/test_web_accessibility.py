@@ -106,7 +106,6 @@ def roles(nodes: list[dict[str, Any]], role: str) -> list[str]:
 
 def show_everything(page: Page) -> None:
     """Bring every kind of thing onto the page at once."""
-    page.click("#sources-line")
     for number, question in enumerate(
         ["Who won the cup?", "Please fail", "How do I restore it?", "What is the allowance?"], 1
     ):
@@ -116,6 +115,9 @@ def show_everything(page: Page) -> None:
     page.all(".turn:last-child .chip")[0].click()
     page.click(".turn:last-child .cite")
     page.one("#document mark")
+    page.click("#sources-line")
+    scrolls = "return [document.documentElement, document.body].map((node) => [node.scrollTop, node.scrollLeft])"
+    assert page.driver.execute_script(scrolls) == [[0, 0], [0, 0]], "only the panes scroll, never the page"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

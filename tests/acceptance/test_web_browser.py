@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from citebot.model import Feedback
+from citebot.testing.scripted_desk import Finish
 
 pytest.importorskip("selenium")
 from selenium.webdriver.common.keys import Keys
@@ -156,6 +157,19 @@ def test_a_reload_in_the_middle_goes_on(page: Page, world: World) -> None:
     world.release()
     page.answered()
     assert len(world.desk.accepted) == 1
+
+
+def test_a_restart_in_the_middle_loses_nothing(page: Page, world: World) -> None:
+    world.holds = True
+    page.ask("What is the daily allowance?")
+    page.until(lambda: "28 euros" in page.one(".answer").text)
+    world.restart()
+    world.desk.keep(world.desk.accepted[0], Finish("The worker that took over wrote this."))
+    page.answered()
+    assert page.one(".answer").text == "The worker that took over wrote this."
+    assert len(world.desk.accepted) == 1
+    assert len(world.desk.deliveries) == 2
+    assert [line for line in page.complaints() if "404" not in line and "ERR_" not in line] == []
 
 
 def test_keyboard_alone(page: Page) -> None:

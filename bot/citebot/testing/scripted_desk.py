@@ -191,6 +191,7 @@ class ScriptedDesk:
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
 
     async def stop(self, job: int) -> None:
         self.stopped.append(job)

@@ -122,6 +122,8 @@ class Api:
             data = {"answer": answer_to_json(stored)} if stored else {"notice": "This answer is no longer available."}
             yield _lines(StreamEvent(0, "done" if stored else "failed", data))
             return
+        if stream.untouched:
+            await self._look_for_stored(stream, person)
         async for event in stream.follow(after, patience=self._beat):
             if event is not None:
                 yield _lines(event)

@@ -42,6 +42,11 @@ class Stream:
         self._changed = asyncio.Event()
         self._released = False
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody has written anything yet."""
+        return not self._events
+
     def open(self) -> StreamedAnswer:
         """Begin to write; what an earlier attempt had written is taken back once this one has something to show."""
         self.writers += 1

@@ -107,6 +107,7 @@ function submit() {
 
 function ask(text) {
   if (running) return;
+  $("sources").open = false;
   const turn = conversation.add(text);
   const view = show(turn);
   $("question").focus();

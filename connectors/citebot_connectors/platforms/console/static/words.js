@@ -10,9 +10,9 @@ export function ago(moment, now = Date.now()) {
   return "";
 }
 
-export function day(moment) {
+export function day(moment, month = "long") {
   if (!moment) return "";
-  return new Date(moment).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
+  return new Date(moment).toLocaleDateString("en-GB", { day: "numeric", month, year: "numeric" });
 }
 
 export const count = (number, one, many) => `${number.toLocaleString("en-GB")} ${number === 1 ? one : many}`;
@@ -22,7 +22,7 @@ export const documents = (number) => count(number, "document", "documents");
 /** Where a passage stands: title and headings, without repeating itself. */
 export const place = (passage) => passage.headings.filter((heading) => heading !== passage.title).join(" › ");
 
-/** "handbook · updated 14 September 2026" */
+/** "handbook · updated 14 Sept 2026" */
 export function facts(passage) {
-  return [passage.source, passage.updated ? `updated ${day(passage.updated)}` : ""].filter(Boolean).join(" · ");
+  return [passage.source, passage.updated ? `updated ${day(passage.updated, "short")}` : ""].filter(Boolean).join(" · ");
 }
