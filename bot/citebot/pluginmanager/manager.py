@@ -177,7 +177,8 @@ class PluginManager(Moments):
             state = "broken"
         elif name in self._loaded:
             state = "parked" if parked else "enabled"
-        doc = getattr(self._pm.get_plugin(name), "__doc__", None) or ""
+        plugin = self._pm.get_plugin(name)
+        doc = (plugin.__doc__ or "") if plugin is not None else ""
         return PluginInfo(
             name=name,
             distribution=origin.distribution,
