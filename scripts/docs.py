@@ -180,11 +180,15 @@ def commands_page() -> str:
         for name in [name for name in os.environ if name.startswith("CITEBOT_")]:
             del os.environ[name]
         os.environ["CITEBOT_CONFIG"] = str(empty)
-        context = click.Context(cli, info_name="citebot", terminal_width=WIDTH, max_content_width=WIDTH)
-        with context:
+        with _context(cli, "citebot", None) as context:
             for path, text in _helps(cli, context):
                 lines += [f"{'#' * min(len(path) + 1, 4)} `{' '.join(path)}`", "", "```", text, "```", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    options = {**command.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    return click.Context(command, info_name=name, parent=parent, **options)
 
 
 def _helps(command: click.Command, context: click.Context) -> Iterator[tuple[list[str], str]]:
@@ -194,9 +198,7 @@ def _helps(command: click.Command, context: click.Context) -> Iterator[tuple[lis
             inner = command.get_command(context, name)
             if inner is None or inner.hidden:
                 continue
-            with click.Context(
-                inner, info_name=name, parent=context, terminal_width=WIDTH, max_content_width=WIDTH
-            ) as inside:
+            with _context(inner, name, context) as inside:
                 yield from _helps(inner, inside)
 
 

@@ -10,6 +10,7 @@ to enable them. PYTEST_ARGS is handed to pytest.
 from __future__ import annotations
 
 import collections
+import functools
 import os
 import shlex
 import shutil
@@ -123,8 +124,6 @@ def step_docs() -> None:
 
 def step_wheel() -> None:
     """Build sdist and wheel, look into the wheel, and install it bare: no extra, nothing but the core."""
-    shutil.rmtree(WORK / "dist", ignore_errors=True)
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", WORK / "dist", ".")
     inside = zipfile.ZipFile(wheel()).namelist()
     for name in (
         "citebot/py.typed",
@@ -157,15 +156,13 @@ def expect_extra_is_named(citebot: Path, folder: Path) -> None:
 
 def step_first_run() -> None:
     """The wheel with the extras of the first run, in an empty folder with a clean environment."""
-    folder = clean_environment("full", "runtime")
+    folder = full_environment()
     run(ROOT / "scripts" / "first_run.sh", folder / "bin", folder=folder)
 
 
 def step_example_plugin() -> None:
     """A third party's package, installed beside the wheel and tested with the shipped kit."""
-    folder = WORK / "full"
-    if not (folder / "bin" / "citebot").exists():
-        folder = clean_environment("full", "runtime")
+    folder = full_environment()
     pip(folder, "install", "--require-hashes", "-r", ROOT / "requirements" / "testing.txt")
     example = WORK / "example_plugin"
     shutil.rmtree(example, ignore_errors=True)
@@ -174,13 +171,19 @@ def step_example_plugin() -> None:
     run(folder / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", folder=example)
 
 
+@functools.cache
 def wheel() -> Path:
-    """The wheel that was built last."""
-    found = sorted((WORK / "dist").glob("citebot-*.whl"))
-    if not found:
-        step_wheel()
-        found = sorted((WORK / "dist").glob("citebot-*.whl"))
-    return found[-1]
+    """The wheel of this checkout, built once per run by way of the sdist."""
+    shutil.rmtree(WORK / "dist", ignore_errors=True)
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", WORK / "dist", ".")
+    (built,) = (WORK / "dist").glob("citebot-*.whl")
+    return built
+
+
+@functools.cache
+def full_environment() -> Path:
+    """The wheel with the extras of the first run, made once per run."""
+    return clean_environment("full", "runtime")
 
 
 def clean_environment(name: str, requirements: str) -> Path:
