@@ -47,7 +47,17 @@ class Answering:
         inbound = job.inbound
         to = Outbound(inbound.conversation, inbound.message_id, key(job.id))
         try:
-            outcome = await self._handler(Assignment(job.id, job.attempts, inbound, to, job.created_at, stopped))
+            outcome = await self._handler(
+                Assignment(
+                    job=job.id,
+                    attempt=job.attempts,
+                    inbound=inbound,
+                    to=to,
+                    asked_at=job.created_at,
+                    guard=lambda tx: work.guard(tx, job),
+                    stopped=stopped,
+                )
+            )
         except LeaseLost:
             raise
         except (NotAllowed, WrongUse) as refusal:

@@ -10,6 +10,7 @@ from typing import Any
 
 from citebot.model import Answer, Json
 from citebot.ports import Inbound, Outbound
+from citebot.storage import Transaction
 from citebot.storage.envelopes import Post
 
 
@@ -26,6 +27,9 @@ class Assignment:
     `platform.open_answer(to)` finds the one message again."""
     asked_at: datetime
     """UTC, naive."""
+    guard: Callable[[Transaction], None]
+    """For a handler that writes on its way: called first in every transaction of its own, it raises `LeaseLost` when
+    another worker has the question, so that nothing is written twice."""
     stopped: asyncio.Event
     """Set when the asker wants it to end: finish with what there is."""
 

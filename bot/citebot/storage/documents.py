@@ -13,6 +13,7 @@ from citebot.storage import clock, index_log, passages
 from citebot.storage.batches import batches
 from citebot.storage.changes import Changes, StoredPassage, compare
 from citebot.storage.database import Transaction
+from citebot.storage.failpoints import failpoint
 from citebot.storage.ids import allocate
 from citebot.storage.tables import document, passage
 
@@ -92,7 +93,9 @@ def save_many(tx: Transaction, source_id: int, items: Sequence[ToSave]) -> Saved
         row_id = row_ids[external_id]
         same_frame = before.get(external_id, (0, None))[1] == (item.document.title, item.document.language)
         compare(changes, row_id, there.get(row_id, []), item.chunks, reuse=same_frame)
-    return _write_passages(tx, changes)
+    saved = _write_passages(tx, changes)
+    failpoint("before-documents-commit")
+    return saved
 
 
 def set_readers(tx: Transaction, source_id: int, external_id: str, readers: Readers, readers_tag: str) -> None:
