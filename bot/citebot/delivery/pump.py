@@ -60,6 +60,9 @@ class Pump:
                 self._idle = not claimed and not self._running
                 if not claimed:
                     await self._wait()
+            while self._running:
+                # `drain` cancels what is left when its time is over.
+                await asyncio.wait(set(self._running))
         finally:
             self._active = False
             await self._give_back()
