@@ -17,7 +17,7 @@ newcomer() {
 }
 
 newcomer citebot --help >help.txt
-grep -q 'citation for every claim' help.txt
+grep -q 'citebot demo' help.txt
 newcomer citebot plugins list
 newcomer citebot doctor
 started=$(date +%s)
