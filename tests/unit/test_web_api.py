@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from citebot.errors import IndexUnavailable, NotAllowed, StorageError, WrongUse
-from citebot.model import Status, Turn
-from citebot.ports import Outbound
+from citebot.model import Conversation, Person, Status, Turn
+from citebot.ports import Outbound, PartContext
 from citebot.testing.scripted_desk import Finish, Pause, ScriptedDesk, outbound
 from citebot.testing.scripted_handbook import handbook_desk
 from citebot_connectors.platforms.console.api import MAX_WAITING
@@ -108,19 +109,23 @@ async def test_a_reader_sees_text_as_it_is_written_and_a_second_attempt_takes_it
             assert event is not None
             seen.append(event.name if event.name != "text" else event.data["text"])
 
+    async def idle() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
     reading = asyncio.create_task(read())
     await first.append("draft")
-    await asyncio.sleep(0)
+    await idle()
     second = stream.open()
     await first.append("late")
-    await asyncio.sleep(0)
+    await idle()
     assert seen == ["draft"]
     await second.append("final")
+    await idle()
+    assert seen == ["draft", "reset", "final"]
     await second.abort("enough")
     await asyncio.wait_for(reading, 5)
-    assert seen[0] == "draft"
-    assert seen[-1] == "failed"
-    assert "late" not in seen
+    assert seen[3:] == ["failed"]
 
 
 async def test_sending_the_finished_answer_does_not_take_the_text_back() -> None:
@@ -360,6 +365,15 @@ async def test_unknown_addresses_and_methods(site: Site) -> None:
         assert "error" in (await client.delete("/api/questions")).json()
 
 
+async def test_a_conversation_is_seen_by_its_owner_alone(tmp_path: Path) -> None:
+    platform = ConsolePlatform(ConsoleSettings(), PartContext(data_dir=tmp_path))
+    own = Conversation("console", f"{owner_key('maria')}.conversation")
+    assert await platform.seen_by(own, Person("maria")) == {Person("maria")}
+    assert await platform.seen_by(own, Person("jonas")) is None
+    assert await platform.seen_by(Conversation("slack", own.id), Person("maria")) is None
+    assert await platform.seen_by(Conversation("console", ""), Person("maria")) is None
+
+
 def test_old_streams_are_forgotten_finished_ones_first() -> None:
     streams = Streams(keep=3, clock=lambda: 0.0)
     waiting = streams.find_or_add("o", "waiting")
@@ -370,9 +384,7 @@ def test_old_streams_are_forgotten_finished_ones_first() -> None:
     assert streams.find("o", "4") is not None
 
 
-async def test_the_platform_lets_readers_go_when_it_stops(tmp_path: Any) -> None:
-    from citebot.ports import PartContext
-
+async def test_the_platform_lets_readers_go_when_it_stops(tmp_path: Path) -> None:
     platform = ConsolePlatform(ConsoleSettings(port=0), PartContext(data_dir=tmp_path))
     platform.announce = lambda line: None
     desk = ScriptedDesk(platform=platform, plays=False)

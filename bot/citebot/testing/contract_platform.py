@@ -166,8 +166,8 @@ class PlatformContract:
         fast = await harness.platform.open_answer(outbound(inbound))
         await slow.append("From the slow one.")
         await fast.append("From the fast one.")
-        await fast.finish(harness.desk.keep(inbound, Finish("From the fast one.")))
         await slow.abort("The slow one gave up.")
+        await fast.finish(harness.desk.keep(inbound, Finish("From the fast one.")))
         (text,) = await harness.visible(inbound)
         assert "slow" not in text
 

@@ -101,15 +101,25 @@ export function inline(text, cites = () => null) {
     const [whole, , code, bold, number] = match;
     const cite = number === undefined ? null : cites(Number(number));
     if (number !== undefined && !cite) continue;
-    // A number stays with the words it belongs to.
-    if (match.index > last) nodes.push(text.slice(last, match.index).replace(/ $/, cite ? "\u202f" : " "));
+    if (match.index > last) nodes.push(text.slice(last, match.index));
     if (code !== undefined) nodes.push(el("code", {}, code.trim()));
     else if (bold !== undefined) nodes.push(el("strong", {}, ...inline(bold, cites)));
-    else nodes.push(cite);
+    else nodes.push(...tied(nodes.pop(), cite));
     last = match.index + whole.length;
   }
   if (last < text.length) nodes.push(text.slice(last));
   return nodes;
+}
+
+/** A number never stands alone at the beginning of a line: it is tied to the word before it. */
+function tied(before, cite) {
+  if (typeof before !== "string") {
+    const node = before?.classList?.contains("tied") ? before : null;
+    node?.append("\u202f", cite);
+    return node ? [node] : [before, cite].filter(Boolean);
+  }
+  const [, start, word] = /^(.*?)(\S{1,24}\s?)?$/s.exec(before);
+  return [start, el("span", { class: "tied" }, (word ?? "").replace(/\s$/, "\u202f"), cite)].filter((part) => part !== "");
 }
 
 const cells = (line) => line.trim().replace(/^\|/, "").replace(/\|$/, "").split("|").map((cell) => cell.trim());
