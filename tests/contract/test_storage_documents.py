@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -176,6 +178,26 @@ def test_the_log_can_be_read_in_pieces_and_trimmed_without_going_back(database: 
         assert index_log.trim(tx, rows[-1].seq) == 5
     with database.read() as tx:
         assert (index_log.head(tx), index_log.oldest(tx)) == (rows[-1].seq, None)
+
+
+def test_log_positions_become_visible_in_their_order(database: Database, source: int) -> None:
+    """Else an index that has read position 9 would never hear of 8, which was committed later."""
+    began, committed = threading.Event(), []
+
+    def write(name: str, wait: float) -> None:
+        with database.write() as tx:
+            store(tx, source, name, [chunk(name)])
+            seq = index_log.head(tx)
+            began.set()
+            time.sleep(wait)
+        committed.append(seq)
+
+    slow = threading.Thread(target=write, args=("slow", 0.4))
+    slow.start()
+    assert began.wait(5)
+    write("quick", 0)
+    slow.join()
+    assert committed == sorted(committed)
 
 
 words = st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), max_size=8)
