@@ -108,9 +108,31 @@ def test_a_title_becomes_one_plain_line() -> None:
 
 
 PIECES = st.sampled_from(
-    ["<", ">", "[", "]", "(", ")", "!", "@", "everyone", "https", ":", "//", "/", "\\", "evil", ".", "example", "com", "`", "```",
-     "\n", " ", "|", "&#104;", "ttps", "&lt;", "img src=", "\u200b", "#", "1", "mailto:", "www", "javascript:x", "x"]
-)  # fmt: skip
+    [
+        *(
+            "<",
+            ">",
+            "[",
+            "]",
+            "(",
+            ")",
+            "!",
+            "@",
+            "everyone",
+            "https",
+            ":",
+            "//",
+            "/",
+            "\\",
+            "evil",
+            ".",
+            "example",
+            "com",
+        ),
+        *("`", "```", "\n", " ", "|", "&#104;", "ttps", "&lt;", "img src=", "\u200b", "#", "1", "mailto:", "www", "x"),
+        "javascript:x",
+    ]
+)
 
 
 @settings(max_examples=600, deadline=None)

@@ -27,10 +27,10 @@ _HOST = r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+"
 _REST = r"(?:[^\s\[]|\[(?!\d{1,3}\]))"
 _START = r"(?<![\w@./\\-])"
 _SCHEME_URL = re.compile(
-    rf"(?<!\w)[a-z][a-z0-9+.-]{{0,30}}\s?:\s?[/\\]{{2,}}{_REST}*|(?<![\w/:])[/\\]{{2}}(?=[^\W_][^\s/\\]*\.){_REST}+",
+    rf"[a-z][a-z0-9+.-]{{0,30}}\s?:\s?[/\\]{{2,}}{_REST}*|(?<![\w/:])[/\\]{{2}}(?=[^\W_][^\s/\\]*\.){_REST}+",
     re.I,
 )
-_SCHEME_PLAIN = re.compile(rf"(?<![\w.-])(?:(?:{_SCHEMES}):(?=[^\s:])|data:[\w/+-]*[;,]){_REST}+", re.I)
+_SCHEME_PLAIN = re.compile(rf"(?<!\w)(?:(?:{_SCHEMES}):(?=[^\s:])|data:[\w/+-]*[;,]){_REST}+", re.I)
 _WWW = re.compile(rf"(?<![\w@])www\d?\.{_REST}+", re.I)
 _BARE_PUBLIC = re.compile(
     rf"{_START}(?!(?:asp|ado|vb)\.net\b)(?:[\w.+-]+@(?={_HOST}[^\W\d_]{{2,}}[/?#]))?"

@@ -24,22 +24,34 @@ class UnitBuffer:
     def __init__(self) -> None:
         self._text = ""
         self._given = 0
+        self._paragraphs = 0
 
     def feed(self, text: str) -> list[Unit]:
         """Add text; the units that are complete now."""
         self._text += text
         if not _MAY_END.search(text):
             return []
-        return self._take(units(self._text)[:-1])
+        found = units(self._text)
+        # A blank line ends a sentence or an item for good; a code block may go on behind it.
+        if self._text.endswith("\n\n") and found and found[-1].kind in {"sentence", "item"}:
+            return self._all(found)
+        return self._new(found[:-1])
 
     def end(self) -> list[Unit]:
         """What is left."""
-        return self._take(units(self._text))
+        return self._all(units(self._text))
 
-    def _take(self, found: list[Unit]) -> list[Unit]:
+    def _all(self, found: list[Unit]) -> list[Unit]:
+        """Give out everything and forget the text: reading it again and again would take ever longer."""
+        new = self._new(found)
+        self._paragraphs += found[-1].paragraph + 1 if found else 0
+        self._text, self._given = "", 0
+        return new
+
+    def _new(self, found: list[Unit]) -> list[Unit]:
         new = found[self._given :]
         self._given = max(self._given, len(found))
-        return new
+        return [Unit(unit.kind, unit.text, unit.paragraph + self._paragraphs) for unit in new]
 
 
 @dataclass(slots=True)

@@ -13,13 +13,15 @@ from citebot.ports import Embedder
 
 log = structlog.get_logger("citebot.answering")
 
+SECONDS = 1.5
+"""For all sentences of one question; after that words alone must do."""
+
 
 class SentenceVectors:
-    """Embeds texts with the model of the question's vector, within a time of its own."""
+    """Embeds texts with the model of the question's vector."""
 
-    def __init__(self, embedder: Embedder | None, *, seconds: float = 1.5) -> None:
+    def __init__(self, embedder: Embedder | None) -> None:
         self._embedder = embedder
-        self._seconds = seconds
         self._known: dict[str, Embedding] = {}
         self.ms = 0.0
         """Time spent in the model."""
@@ -33,7 +35,7 @@ class SentenceVectors:
             clock = asyncio.get_running_loop().time
             begun = clock()
             try:
-                made = await asyncio.wait_for(self._embedder.embed_passages(new), self._seconds)
+                made = await asyncio.wait_for(self._embedder.embed_passages(new), SECONDS)
             except TimeoutError as error:
                 self._embedder = None  # no second wait for the same question
                 raise ModelUnavailable("The embedder was too slow") from error

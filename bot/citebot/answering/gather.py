@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from citebot.answering.collapse import NearDuplicates
 from citebot.answering.contextualise import Contextualiser, Standalone
@@ -46,6 +46,8 @@ class Gathered:
     decision: Decision
     sentence_vectors: SentenceVectors
     notes: tuple[str, ...]
+    version_notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """What to say when an answer cites a passage that replaced an older one, by passage id."""
 
 
 class Gathering:
@@ -130,7 +132,8 @@ class Gathering:
             passages=passages,
             decision=decision,
             sentence_vectors=sentence_vectors,
-            notes=(*found.notes, *(current.notes if decision.confidence >= self._settings.threshold else ())),
+            notes=found.notes,
+            version_notes=current.notes,
         )
 
     async def _hooked(self, question: Question, loaded: Loaded, trace: Trace) -> Sequence[ScoredPassage]:

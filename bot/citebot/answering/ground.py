@@ -1,14 +1,14 @@
 """Stage 10: a sentence stays only if the passages it cites say so.
 
-Every number, identifier, name and quotation of a sentence must occur in the cited passages, a negation must have one
-there, and most content words too. A sentence that cites nothing valid is tried against each passage and cites the one
-that carries it; what no passage carries is dropped.
+Every number, identifier, name and quotation of a sentence must occur in the cited passages, and most content words too;
+what is negated there must be negated here and the other way round. A sentence that cites nothing valid is tried against
+each passage and cites the one that carries it; what no passage carries is dropped.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +20,8 @@ from citebot.model import Passage, ScoredPassage
 
 CONTENT_SHARE = 0.75
 """Share of a sentence's content words that the cited passages must have."""
+SAME_STATEMENT = (0.6, 0.3)
+"""Shares of its content words from which a source's sentence is about the same; the second for joined sentences."""
 _CITED = re.compile(r"\s*[\[【]\s*(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\s*[\]】]")
 _BULLET = re.compile(r"^\s*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-z][.)])\s+")
 _QUOTED = re.compile(r"[“„«\"]([^“”„«»\"]{2,}?)[”“»\"]|`([^`]+)`")
@@ -56,14 +58,50 @@ class _Source:
         return frozenset(numbers(self.text))
 
     @cached_property
-    def negated(self) -> bool:
-        return _negates(self.text)
-
-    @cached_property
     def units(self) -> list[tuple[str, frozenset[str], frozenset[str]]]:
         """Text, stems and numbers of each unit."""
         found = units(self.passage.text)
         return [(unit.text, frozenset(stems(unit.text)), frozenset(numbers(unit.text))) for unit in found]
+
+
+class _Claim:
+    """What a unit says, taken apart once and compared with many sources."""
+
+    def __init__(self, unit: Unit, body: str) -> None:
+        self.unit = unit
+        self.body = body
+        self.plain = _BULLET.sub("", body)
+        self.flat = _flat(self.plain)
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        return frozenset(numbers(self.plain))
+
+    @cached_property
+    def exact(self) -> frozenset[str]:
+        return frozenset(_exact(self.plain))
+
+    @cached_property
+    def content(self) -> frozenset[str]:
+        return frozenset(content_stems(self.plain))
+
+    @cached_property
+    def negated(self) -> bool:
+        return _negates(self.plain)
+
+    def held_by(self, sources: Sequence[_Source]) -> bool:
+        """Whether these sources, taken together, say so."""
+        if any(self.flat in source.flat for source in sources):
+            return True
+        if self.unit.kind in {"code", "table"}:
+            return _all_lines(self.plain, sources)
+        return (
+            all(any(figure in source.numbers for source in sources) for figure in self.numbers)
+            and all(any(name in source.flat for source in sources) for name in self.exact)
+            and _share(self.content, sources) >= CONTENT_SHARE
+            and _same_polarity(self, sources)
+            and _figures_belong(self, sources)
+        )
 
 
 class Grounding:
@@ -81,35 +119,21 @@ class Grounding:
         body, cited = _split_citations(unit)
         if unit.kind == "heading" or not words(body):
             return None
+        claim = _Claim(unit, body)
         valid = [number for number in cited if number in self._sources]
-        if valid and self._holds(body, unit, valid):
-            return Grounded(unit, body, {number: self._sentences(body, number) for number in valid})
-        for number in self._sources:
-            if self._holds(body, unit, [number]):
-                return Grounded(unit, body, {number: self._sentences(body, number)})
+        for together in ([valid] if valid else []) + [[number] for number in self._sources]:
+            if claim.held_by([self._sources[number] for number in together]):
+                return Grounded(unit, body, {number: self._sentences(claim, number) for number in together})
         return None
 
-    def _holds(self, body: str, unit: Unit, cited: Sequence[int]) -> bool:
-        sources = [self._sources[number] for number in cited]
-        plain = _BULLET.sub("", body)
-        if any(_flat(plain) in source.flat for source in sources):
-            return True
-        if unit.kind in {"code", "table"}:
-            return _all_lines(plain, sources)
-        return (
-            all(any(figure in s.numbers for s in sources) for figure in numbers(plain))
-            and all(any(name in s.flat for s in sources) for name in _exact(plain))
-            and (not _negates(plain) or any(s.negated for s in sources))
-            and _share(content_stems(plain), sources) >= CONTENT_SHARE
-            and _figures_belong(plain, sources)
-        )
-
-    def _sentences(self, body: str, number: int) -> tuple[str, ...]:
+    def _sentences(self, claim: _Claim, number: int) -> tuple[str, ...]:
         """The sentences of a cited passage that carry this one."""
-        wanted = set(stems(body))
-        flat = _flat(_BULLET.sub("", body))
+        wanted = set(stems(claim.body))
         scored = [
-            (1.0 if _flat(text) and _flat(text) in flat else len(wanted & have) / max(1, len(have | wanted)), text)
+            (
+                1.0 if _flat(text) and _flat(text) in claim.flat else len(wanted & have) / max(1, len(have | wanted)),
+                text,
+            )
             for text, have, _ in self._sources[number].units
         ]
         best = max((score for score, _ in scored), default=0.0)
@@ -141,22 +165,32 @@ def _exact(text: str) -> set[str]:
     return found - {""}
 
 
+def _same_polarity(claim: _Claim, sources: Sequence[_Source]) -> bool:
+    """Of the source's sentences about the same thing, one must be negated if and only if this one is."""
+    every = [(len(claim.content & have), text) for source in sources for text, have, _ in source.units]
+    for share in SAME_STATEMENT:
+        about = [_negates(text) for common, text in every if common >= share * len(claim.content)]
+        if about:
+            return claim.negated in about
+    return not claim.negated
+
+
 def _negates(text: str) -> bool:
     return any(word in NEGATIONS or word.endswith("n't") for word in words(text))
 
 
-def _share(content: Sequence[str], sources: Sequence[_Source]) -> float:
+def _share(content: Collection[str], sources: Sequence[_Source]) -> float:
     if not content:
         return 1.0
     return sum(any(word in source.stems for source in sources) for word in content) / len(content)
 
 
-def _figures_belong(text: str, sources: Sequence[_Source]) -> bool:
+def _figures_belong(claim: _Claim, sources: Sequence[_Source]) -> bool:
     """Each number must stand, somewhere in a source, beside a word that it stands beside here."""
-    content = frozenset(content_stems(text)) - numbers(text)
+    content = claim.content - claim.numbers
     if not content:
         return True
-    for figure in numbers(text):
+    for figure in claim.numbers:
         beside = [have for source in sources for _, have, figures in source.units if figure in figures]
         if beside and not any(content & have for have in beside):
             return False

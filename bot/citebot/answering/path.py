@@ -118,7 +118,7 @@ class AnswerPath:
         if stop is not None and stop.is_set():
             yield Done(self._answer(run, texts.STOPPED_EARLY))
             return
-        if gathered.decision.confidence < self._settings.threshold:
+        if not gathered.passages or gathered.decision.confidence < self._settings.threshold:
             closest = closest_documents(gathered.passages)
             yield Done(await self._amend(run, self._answer(run, texts.unknown(titles_of(closest)), closest=closest)))
             return
@@ -162,16 +162,18 @@ class AnswerPath:
             [texts.STOPPED] * ending.stopped + [texts.TOO_SLOW] * ending.too_slow + [texts.CUT_OFF] * ending.cut_off
         )
         citations = page.citations()
-        ids = [citation.passage.id for citation in citations] or [hit.passage.id for hit in gathered.passages]
+        ids = [hit.passage.id for hit in gathered.passages]
         with run.trace.stage("recheck") as facts:
             readable = await self._gathering.loader.still_readable(run.question, ids)
             facts["withdrawn"] = len(set(ids) - readable)
         good = tuple(citation for citation in citations if citation.passage.id in readable)
         text = page.text({citation.number for citation in good})
         if text:
-            return self._answer(run, text, answered=True, citations=_still_cited(good, text))
-        closest = closest_documents([hit for hit in gathered.passages if citations or hit.passage.id in readable])
-        if ending.model_failed or ending.too_slow:
+            cited = _still_cited(good, text)
+            run.notes += [note for one in cited for note in gathered.version_notes.get(one.passage.id, ())]
+            return self._answer(run, text, answered=True, citations=cited)
+        closest = closest_documents([hit for hit in gathered.passages if hit.passage.id in readable])
+        if closest and (ending.model_failed or ending.too_slow):
             shown = tuple(Citation(number, hit.passage) for number, hit in enumerate(closest, start=1))
             words = texts.cannot_write([citation.number for citation in shown])
             return self._answer(run, words, citations=shown, closest=closest)

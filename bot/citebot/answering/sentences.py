@@ -27,7 +27,7 @@ _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+\S")
 _TABLE = re.compile(r"^\s*\|.*\||\S \| \S")
 # A sentence ends at . ! ? … with closing quotes and citations, before white space and something that can begin one.
 _END = re.compile(
-    rf"[.!?…。！？]+[\"'”’»)\]]*{CITATIONS}*(?=\s+[\"'“‘„«(*_`\[]*[^\W_a-zäöüß]|\s+\[?$)|[。！？]{CITATIONS}*",
+    rf"[.!?…。！？]+[\"'”’»)\]]*{CITATIONS}*(?!\s*\[\d{{1,3}}\])(?=\s+[\"'“‘„«(*_`\[]*[^\W_a-zäöüß]|\s+\[?$)|[。！？]{CITATIONS}*",
     re.UNICODE,
 )
 _ABBREVIATION = re.compile(

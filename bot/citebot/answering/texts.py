@@ -31,7 +31,7 @@ def unknown(titles: Sequence[str]) -> str:
 
 def unsupported(titles: Sequence[str]) -> str:
     """Something was written, but nothing of it held against the passages."""
-    return f"I could not back an answer with sources. The closest I found: {_listed(titles)}."
+    return "I could not back an answer with sources." + (f" The closest I found: {_listed(titles)}." if titles else "")
 
 
 def cannot_write(numbers: Sequence[int]) -> str:

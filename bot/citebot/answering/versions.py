@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from citebot.answering import texts
 from citebot.answering.collapse import age_key
@@ -32,7 +32,8 @@ class Current:
     """What is left to answer from."""
 
     passages: tuple[ScoredPassage, ...]
-    notes: tuple[str, ...] = ()
+    notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """What to say when an answer cites this passage, by its id."""
     superseded: tuple[int, ...] = ()
     """Ids of passages that a newer one contradicts or replaces."""
 
@@ -43,15 +44,21 @@ class Versions:
     async def run(self, hits: Sequence[ScoredPassage], lexical: Lexical) -> Current:
         """The passages without superseded ones."""
         looked = hits[:_LOOKED_AT]
-        gone: dict[int, str] = {}
-        for older in looked:
-            for newer in looked:
-                verdict = _replaces(newer.passage, older.passage, lexical)
-                if verdict is not None and newer.passage.id not in gone:
-                    gone[older.passage.id] = gone.get(older.passage.id) or verdict
-        notes = dict.fromkeys(note for note in gone.values() if note)
+        gone: dict[int, list[tuple[int, str]]] = {}
+        # Newest first: what is itself replaced replaces nothing.
+        for newer in sorted(looked, key=lambda hit: age_key(hit.passage), reverse=True):
+            if newer.passage.id in gone:
+                continue
+            for older in looked:
+                note = _replaces(newer.passage, older.passage, lexical)
+                if note is not None:
+                    gone.setdefault(older.passage.id, []).append((newer.passage.id, note))
+        notes: dict[int, list[str]] = {}
+        for number, note in (pair for pairs in gone.values() for pair in pairs):
+            if note and note not in notes.setdefault(number, []):
+                notes[number].append(note)
         left = tuple(hit for hit in hits if hit.passage.id not in gone)
-        return Current(left, tuple(notes), tuple(gone))
+        return Current(left, {number: tuple(some) for number, some in notes.items()}, tuple(gone))
 
 
 def _replaces(newer: Passage, older: Passage, lexical: Lexical) -> str | None:

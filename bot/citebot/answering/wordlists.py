@@ -53,7 +53,8 @@ REFERRING = _listed(
 """Words that show that an earlier turn is meant."""
 NEGATIONS = _listed(
     """
-    cannot kein keine keinem keinen keiner keines neither never nicht nie niemals no none nor not ohne without
+    banned cannot except forbidden kein keine keinem keinen keiner keines neither never nicht nie niemals no none nor
+    not ohne prohibited untersagt verboten without
     """
 )
 NUMBER_WORDS: dict[str, str] = {

@@ -63,7 +63,7 @@ def stem(word: str) -> str:
     word = word.removesuffix("'s")
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
-    if len(word) > 4 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
     for ending in ("ingen", "ungen", "ing", "ung", "ed", "en", "er", "em", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 4:
@@ -101,6 +101,7 @@ def numbers(text: str) -> set[str]:
     return found | {NUMBER_WORDS[word] for word in words(text) if word in NUMBER_WORDS}
 
 
+@lru_cache(maxsize=4096)
 def _plain_number(text: str) -> str:
     digits = text.lstrip("+-").replace("'", "").replace("’", "").replace("\u202f", "")
     if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", digits):

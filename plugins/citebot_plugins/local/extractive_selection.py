@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from citebot.answering.words import words
 from citebot_plugins.local.extractive_scoring import Candidate, Scoring, best_first
@@ -12,6 +13,8 @@ _SAME = 0.7
 """Word overlap from which two sentences say the same."""
 _REPEATING = 0.3
 """How much an overlap with what is already chosen costs."""
+_ITEMS = 8
+"""Items of a list that are quoted with the line before it."""
 _POINTING = frozenset(
     {
         *("it", "its", "they", "them", "their", "this", "these", "that", "those", "he", "she", "his", "her", "such"),
@@ -67,6 +70,7 @@ def _with_lead_ins(chosen: Sequence[Candidate], candidates: Sequence[Candidate])
     """A sentence that begins with "It" needs the one before; a list item or code block the line that announces it."""
     found = list(chosen)
     for one in chosen:
+        found += _announced(one, candidates)
         earlier = [c for c in candidates if c.place == one.place and c.number < one.number]
         if one.unit.kind in {"item", "code", "table"}:
             announcing = next((c for c in reversed(earlier) if c.unit.kind != "item"), None)
@@ -75,6 +79,16 @@ def _with_lead_ins(chosen: Sequence[Candidate], candidates: Sequence[Candidate])
         elif earlier and _points_back(one) and earlier[-1].unit.kind == "sentence":
             found.append(earlier[-1])
     return found
+
+
+def _announced(one: Candidate, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """What follows a line that ends in a colon: the code, the table, or the items of the list."""
+    if one.unit.kind != "sentence" or not one.text.rstrip().endswith(":"):
+        return []
+    later = [c for c in candidates if c.place == one.place and c.number > one.number]
+    if later and later[0].unit.kind in {"code", "table"}:
+        return later[:1]
+    return list(takewhile(lambda c: c.unit.kind == "item", later))[:_ITEMS]
 
 
 def _points_back(one: Candidate) -> bool:
