@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
 from fcntl import LOCK_EX, flock
@@ -24,12 +23,12 @@ FOLDER = "CITEBOT_TEST_POSTGRES_FOLDER"
 def pytest_configure(config: pytest.Config) -> None:
     """Choose one server folder for all workers; a short path, because the name of a socket must be short."""
     if not hasattr(config, "workerinput"):
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="citebot-pg-", dir="/tmp")
+        os.environ[FOLDER] = f"/tmp/citebot-pg-{uuid.uuid4().hex[:12]}"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the server that this session started, if it did."""
-    if not hasattr(config, "workerinput") and (folder := os.environ.pop(FOLDER, None)):
+    if not hasattr(config, "workerinput") and (folder := os.environ.pop(FOLDER, None)) and Path(folder).exists():
         subprocess.run([SCRIPT, "stop", folder], check=False)
 
 
@@ -39,6 +38,7 @@ def postgres_server() -> str:
     if given := os.environ.get(GIVEN):
         return given
     folder = Path(os.environ[FOLDER])
+    folder.mkdir(mode=0o700, exist_ok=True)
     session = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
     with (folder / "turn").open("w") as turn:
         flock(turn, LOCK_EX)

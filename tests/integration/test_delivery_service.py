@@ -204,10 +204,10 @@ async def test_the_lease_is_renewed_while_the_answer_takes_long(database: Databa
 
     async def handler(asked: Assignment) -> Outcome:
         attempts.append(asked.attempt)
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(3.5)
         return reply(asked)
 
-    async with serving(database, handler, platform.send, lease=0.6) as delivery:
+    async with serving(database, handler, platform.send, lease=1.5) as delivery:
         await delivery.accept(inbound(1))
         await until(lambda: platform.shown)
     assert attempts == [1]
