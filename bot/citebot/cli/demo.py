@@ -20,6 +20,8 @@ from citebot.cli.progress import sync_sources
 from citebot.model import Answer
 
 SAMPLE = Path(str(files("citebot"))) / "sample"
+OWN_RULES = {"front_matter_readers": True, "people": "people.json"}
+"""The documents of the sample company say themselves who may read them."""
 
 
 @click.command("demo")
@@ -61,7 +63,7 @@ def _prepare(invocation: Invocation, port: int | None) -> None:
 async def _first_answer(invocation: Invocation, bot: Citebot, script: dict[str, Any], *, quiet: bool) -> Answer:
     known = {source.name for source in await bot.sources()}
     for name, kind, values in (
-        ("company", "files", {"path": str(SAMPLE), "front_matter_readers": True, "people": "people.json"}),
+        ("company", "files", {"path": str(SAMPLE), "exclude": ["README.md"], **OWN_RULES}),
         ("tickets", "jsonl", {"path": str(SAMPLE / "tickets.jsonl")}),
     ):
         if name not in known:

@@ -12,6 +12,9 @@ import click
 
 from citebot.model import Finding
 
+WIDE = 200
+"""Columns where there is no terminal to ask."""
+
 
 def complain(error: object) -> None:
     """Print one line that says what is wrong and what to do."""
@@ -38,11 +41,14 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for number, column in enumerate(columns):
+        # The first column is what people copy: an id or a name.
+        table.add_column(column, no_wrap=number == 0)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     if table.row_count:
-        Console(soft_wrap=not sys.stdout.isatty()).print(table)
+        Console(width=None if sys.stdout.isatty() else WIDE).print(table)
     else:
         click.echo(empty)
 

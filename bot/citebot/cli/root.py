@@ -12,7 +12,7 @@ import click
 import citebot
 from citebot.cli.invocation import Invocation
 from citebot.cli.output import complain, warn
-from citebot.errors import CitebotError
+from citebot.errors import CitebotError, WrongUse
 
 # name → module that holds a click command of that name (`import` is a keyword away from being a problem: none is).
 COMMANDS = {
@@ -57,7 +57,7 @@ class Root(click.Group):
 
             near = get_close_matches(args[0], self.list_commands(ctx), n=1)
             hint = f" Did you mean “{near[0]}”?" if near else " Run “citebot --help” for the list."
-            raise click.UsageError(f"There is no command “{args[0]}”.{hint}", ctx) from error
+            raise WrongUse(f"There is no command “{args[0]}”.{hint}") from error
 
     def _add_plugin_commands(self, ctx: click.Context) -> None:
         # A broken plugin must not take `--help`, `doctor` or `plugins` with it.

@@ -76,7 +76,7 @@ def _option(name: str, info: FieldInfo) -> click.Option:
     flag = f"--{name.replace('_', '-')}"
     help_text = info.description or ""
     kind = _simple_type(info.annotation)
-    shown = None if info.default in (PydanticUndefined, None, "") or info.default_factory else str(info.default)
+    shown = _shown(info.default) if info.default_factory is None else ""
     if shown:
         help_text = f"{help_text} [default: {shown}]"
     if kind is bool:
@@ -88,6 +88,12 @@ def _option(name: str, info: FieldInfo) -> click.Option:
             [flag], type=kind, multiple=True, help=f"{help_text} May be repeated.", required=info.is_required()
         )
     return click.Option([flag], type=kind, help=help_text, required=info.is_required())
+
+
+def _shown(default: Any) -> str:
+    if default in (PydanticUndefined, None, "", [], {}):
+        return ""
+    return ", ".join(map(str, default)) if isinstance(default, list) else str(default)
 
 
 def _simple_type(annotation: Any) -> type | None:
