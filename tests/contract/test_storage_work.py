@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -79,6 +81,24 @@ def test_a_conversation_is_answered_in_order_one_at_a_time(database: Database) -
     with database.write() as tx:
         work.complete(tx, again)
     assert [job.id for job in claim(database, 10)] == [ids[1]]
+
+
+def test_questions_of_one_conversation_are_numbered_in_the_order_of_their_commits(database: Database) -> None:
+    began, committed = threading.Event(), []
+
+    def deliver(number: int, wait: float) -> None:
+        with database.write() as tx:
+            job, _ = work.accept(tx, inbound(number))
+            began.set()
+            time.sleep(wait)
+        committed.append(job)
+
+    slow = threading.Thread(target=deliver, args=(1, 0.4))
+    slow.start()
+    assert began.wait(5)
+    deliver(2, 0)
+    slow.join()
+    assert committed == sorted(committed)
 
 
 def test_a_lapsed_lease_passes_the_job_on_and_the_fence_stops_the_first_worker(database: Database) -> None:

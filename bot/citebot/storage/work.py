@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, Table, and_, delete, func, literal_column, or_, select, update
+from sqlalchemy import Row, Table, and_, delete, func, literal_column, or_, select, text, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from citebot.errors import LeaseLost
@@ -25,6 +25,8 @@ from citebot.storage.upsert import insert
 
 Queue = Literal["inbox", "outbox"]
 _TABLES: Mapping[Queue, Table] = {"inbox": inbox, "outbox": outbox}
+
+_LOCK = 7_241_003
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Job:
 def accept(tx: Transaction, inbound: Inbound) -> tuple[int, bool]:
     """Keep a question: its id, and whether it is new. A delivery or message seen before keeps its first id."""
     place = inbound.conversation
+    _queue_up(tx, lane(place))
     row = {
         "state": "ready",
         "fence": 0,
@@ -185,6 +188,12 @@ def forget(tx: Transaction, queue: Queue, before: datetime) -> int:
     table = _TABLES[queue]
     finished = table.c.state.in_(("done", "dead"))
     return tx.execute(delete(table).where(finished, table.c.finished_at < before)).rowcount
+
+
+def _queue_up(tx: Transaction, in_lane: str) -> None:
+    # Else a question whose transaction takes long could turn up before one that was answered already.
+    if tx.dialect.name != "sqlite":
+        tx.execute(text("SELECT pg_advisory_xact_lock(:key, hashtext(:lane))"), {"key": _LOCK, "lane": in_lane})
 
 
 def _open(table: Any) -> ColumnElement[bool]:
