@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from citebot.answering.path import AnswerPath
+from citebot.ingest import Feeder
 from citebot.model import Audience, Chunk, Conversation, Document, Person, Question, Readers, Turn
-from citebot.ports import Embedder, Generator, Index, IndexChanges, PartContext
+from citebot.ports import Embedder, Generator, Index, PartContext
 from citebot.settings import AnsweringSettings
-from citebot.storage import Database, documents, index_log, passages, schema, sources
+from citebot.storage import Database, documents, passages, schema, sources
 from citebot.storage.documents import ToSave
 from citebot_plugins.local.embedder import LocalEmbedder, LocalSettings
 from citebot_plugins.local.extractive import ExtractiveGenerator, ExtractiveSettings
@@ -81,7 +82,9 @@ async def open_world(folder: Path, texts: Sequence[Text], *, index: str, embedde
     await _embed(database, model)
     found = make_index(index, folder / "index")
     await found.open()
-    await feed(database, found, model.model_id)
+    feeder = Feeder(database, found)
+    feeder.use_model(model.model_id)
+    await feeder.catch_up()
     return World(database, found, model, ids)
 
 
@@ -90,27 +93,6 @@ def make_index(spec: str, folder: Path) -> Index:
     module, _, name = spec.partition(":")
     part = getattr(importlib.import_module(module), name)
     return part(part.Settings(), PartContext(folder))  # type: ignore[no-any-return]
-
-
-async def feed(database: Database, index: Index, model: str) -> None:
-    """Bring an index up to date."""
-    with database.read() as tx:
-        head = index_log.head(tx)
-    if await index.position() == head:
-        return
-    await index.reset()
-    after = 0
-    while True:
-        with database.read() as tx:
-            puts = passages.scan(tx, after=after, limit=_BATCH)
-            vectors = passages.embeddings(tx, model, [entry.id for entry in puts]) if model else []
-        last = len(puts) < _BATCH
-        await index.apply(
-            IndexChanges(seq=head if last else 1, puts=tuple(puts), vectors=tuple(vectors), vector_model=model)
-        )
-        if last:
-            return
-        after = puts[-1].id
 
 
 def _stored(database: Database, texts: Sequence[Text]) -> dict[str, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from citebot.answering.lexical import Lexical, similarity
-from citebot.answering.words import numbers
+from citebot.answering.lexical import CANDIDATES, Lexical, similarity
+from citebot.answering.reading import numbers_of
 from citebot.model import Passage, ScoredPassage
 
 SAME = 0.9
@@ -19,13 +19,13 @@ class NearDuplicates:
     async def run(self, hits: Sequence[ScoredPassage], lexical: Lexical) -> list[ScoredPassage]:
         """The passages without copies, in the same order."""
         kept: list[ScoredPassage] = []
-        for hit in hits:
+        for hit in hits[:CANDIDATES]:
             place = next((n for n, other in enumerate(kept) if _copies(hit.passage, other.passage, lexical)), None)
             if place is None:
                 kept.append(hit)
             elif age_key(hit.passage) > age_key(kept[place].passage):
                 kept[place] = ScoredPassage(hit.passage, kept[place].score, kept[place].legs)
-        return kept
+        return [*kept, *hits[CANDIDATES:]]
 
 
 def age_key(passage: Passage) -> datetime:
@@ -39,4 +39,4 @@ def _copies(one: Passage, other: Passage, lexical: Lexical) -> bool:
     mine, theirs = lexical.stems(one), lexical.stems(other)
     if min(len(mine), len(theirs)) < SAME * max(len(mine), len(theirs)):
         return False
-    return similarity(mine, theirs) >= SAME and numbers(one.text) == numbers(other.text)
+    return similarity(mine, theirs) >= SAME and numbers_of(one.text) == numbers_of(other.text)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from citebot.answering.lexical import heading_of
-from citebot.answering.sentences import Unit, units
-from citebot.answering.wordlists import NEGATIONS
-from citebot.answering.words import content_stems, identifiers, language_of, numbers, stem, stems, words
+from citebot.answering.reading import ReadUnit, numbers_of, read, stems_of
+from citebot.answering.sentences import Unit
+from citebot.answering.words import content_stems, identifiers, language_of, negates, numbers, stem, stems, words
 from citebot.model import Passage, ScoredPassage
 
 CONTENT_SHARE = 0.75
@@ -43,7 +43,7 @@ class _Source:
 
     def __init__(self, passage: Passage) -> None:
         self.text = f"{heading_of(passage)}\n{passage.text}"
-        self.passage = passage
+        self.units = read(passage.text)
 
     @cached_property
     def flat(self) -> str:
@@ -51,17 +51,11 @@ class _Source:
 
     @cached_property
     def stems(self) -> frozenset[str]:
-        return frozenset(stems(self.text))
+        return stems_of(self.text)
 
     @cached_property
     def numbers(self) -> frozenset[str]:
-        return frozenset(numbers(self.text))
-
-    @cached_property
-    def units(self) -> list[tuple[str, frozenset[str], frozenset[str]]]:
-        """Text, stems and numbers of each unit."""
-        found = units(self.passage.text)
-        return [(unit.text, frozenset(stems(unit.text)), frozenset(numbers(unit.text))) for unit in found]
+        return numbers_of(self.text)
 
 
 class _Claim:
@@ -87,7 +81,7 @@ class _Claim:
 
     @cached_property
     def negated(self) -> bool:
-        return _negates(self.plain)
+        return negates(self.plain)
 
     def held_by(self, sources: Sequence[_Source]) -> bool:
         """Whether these sources, taken together, say so."""
@@ -129,13 +123,7 @@ class Grounding:
     def _sentences(self, claim: _Claim, number: int) -> tuple[str, ...]:
         """The sentences of a cited passage that carry this one."""
         wanted = set(stems(claim.body))
-        scored = [
-            (
-                1.0 if _flat(text) and _flat(text) in claim.flat else len(wanted & have) / max(1, len(have | wanted)),
-                text,
-            )
-            for text, have, _ in self._sources[number].units
-        ]
+        scored = [(_likeness(one, claim.flat, wanted), one.text) for one in self._sources[number].units]
         best = max((score for score, _ in scored), default=0.0)
         return tuple(text for score, text in scored if score > 0.15 and score >= 0.8 * best)[:4]
 
@@ -167,16 +155,17 @@ def _exact(text: str) -> set[str]:
 
 def _same_polarity(claim: _Claim, sources: Sequence[_Source]) -> bool:
     """Of the source's sentences about the same thing, one must be negated if and only if this one is."""
-    every = [(len(claim.content & have), text) for source in sources for text, have, _ in source.units]
+    every = [(len(claim.content & one.stems), one) for source in sources for one in source.units]
     for share in SAME_STATEMENT:
-        about = [_negates(text) for common, text in every if common >= share * len(claim.content)]
+        about = [one.negated for common, one in every if common >= share * len(claim.content)]
         if about:
             return claim.negated in about
     return not claim.negated
 
 
-def _negates(text: str) -> bool:
-    return any(word in NEGATIONS or word.endswith("n't") for word in words(text))
+def _likeness(one: ReadUnit, flat: str, wanted: set[str]) -> float:
+    own = _flat(one.text)
+    return 1.0 if own and own in flat else len(wanted & one.stems) / max(1, len(one.stems | wanted))
 
 
 def _share(content: Collection[str], sources: Sequence[_Source]) -> float:
@@ -191,7 +180,7 @@ def _figures_belong(claim: _Claim, sources: Sequence[_Source]) -> bool:
     if not content:
         return True
     for figure in claim.numbers:
-        beside = [have for source in sources for _, have, figures in source.units if figure in figures]
+        beside = [one.stems for source in sources for one in source.units if figure in one.numbers]
         if beside and not any(content & have for have in beside):
             return False
     return True

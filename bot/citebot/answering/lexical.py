@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
-from citebot.answering.words import identifiers, stems
+from citebot.answering.reading import stems_of
+from citebot.answering.words import identifiers
 from citebot.model import Passage, ScoredPassage
+
+CANDIDATES = 24
+"""Passages that the weights are taken from."""
 
 
 def heading_of(passage: Passage) -> str:
@@ -22,10 +26,10 @@ class Lexical:
     have tells them apart, and what none has is missing.
     """
 
-    def __init__(self, terms: Sequence[str], candidates: Iterable[ScoredPassage]) -> None:
+    def __init__(self, terms: Sequence[str], candidates: Sequence[ScoredPassage]) -> None:
         self.terms = tuple(terms)
         self._stems: dict[int, frozenset[str]] = {}
-        sets = [self.stems(hit.passage) for hit in candidates]
+        sets = [self.stems(hit.passage) for hit in candidates[:CANDIDATES]]
         found = Counter(term for one in sets for term in self.terms if term in one)
         count = len(sets)
         self._weights = {
@@ -36,7 +40,7 @@ class Lexical:
     def stems(self, passage: Passage) -> frozenset[str]:
         """All stems of a passage and its headings."""
         if passage.id not in self._stems:
-            self._stems[passage.id] = frozenset(stems(f"{heading_of(passage)}\n{passage.text}"))
+            self._stems[passage.id] = stems_of(heading_of(passage)) | stems_of(passage.text)
         return self._stems[passage.id]
 
     def coverage(self, found: Collection[str]) -> float:

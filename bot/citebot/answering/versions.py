@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from citebot.answering import texts
 from citebot.answering.collapse import age_key
 from citebot.answering.lexical import Lexical, heading_of, similarity
-from citebot.answering.sentences import units
-from citebot.answering.words import content_stems, numbers
+from citebot.answering.reading import numbers_of, read
+from citebot.answering.words import content_stems
 from citebot.model import Passage, ScoredPassage
 
 _LOOKED_AT = 12
@@ -24,7 +24,7 @@ _VERSION_WORDS = frozenset(
         *("legacy", "current", "outdat", "alt", "neu", "richtlini"),
     }
 )
-_VERSION = re.compile(r"^(?:v?\d+(?:\.\d+)*|(?:19|20)\d\d|q[1-4]|h[12])$")
+_VERSION = re.compile(r"^(?:v\d+|(?:19|20)\d\d)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +71,27 @@ def _replaces(newer: Passage, older: Passage, lexical: Lexical) -> str | None:
         return texts.older_version(older.title, f"{older.updated:%Y-%m-%d}")
     covers = lexical.coverage(lexical.stems(newer)), lexical.coverage(lexical.stems(older))
     if versions and covers[0] >= _AS_RELEVANT * covers[1]:
-        differ = numbers(newer.text) != numbers(older.text)
+        differ = numbers_of(newer.text) != numbers_of(older.text)
         return texts.older_version(older.title, f"{older.updated:%Y-%m-%d}") if differ else ""
     return None
 
 
 def same_subject(one: Passage, other: Passage) -> bool:
-    """Whether two titles differ only in words that name a version, such as a year."""
-    mine, theirs = _subject(one.title), _subject(other.title)
-    return bool(mine) and mine == theirs
+    """Whether two titles, or two names of pages, differ only in words that name a version, such as a year."""
+    return _alike(one.title, other.title) or (
+        one.source == other.source and _alike(_page_name(one.document_id), _page_name(other.document_id))
+    )
+
+
+def _alike(one: str, other: str) -> bool:
+    mine = _subject(one)
+    return bool(mine) and mine == _subject(other)
+
+
+def _page_name(document_id: str) -> str:
+    """The last piece of a path, without its ending and with spaces for dashes."""
+    name = document_id.rsplit("/", 1)[-1]
+    return re.sub(r"[-_]", " ", re.sub(r"\.[a-z]{2,5}$", "", name))
 
 
 def _subject(title: str) -> frozenset[str]:
@@ -100,9 +112,11 @@ def _statements(passage: Passage, lexical: Lexical) -> list[tuple[frozenset[str]
     """Sentences with numbers that touch the question: their words without the numbers, and the numbers."""
     found = []
     about = set(content_stems(heading_of(passage))) & set(lexical.terms)
-    for unit in units(passage.text):
-        figures = frozenset(numbers(unit.text))
-        words = frozenset(word for word in content_stems(unit.text) if not any(c.isdigit() for c in word))
-        if figures and len(words) >= 3 and (about or not words.isdisjoint(lexical.terms)):
+    for unit in read(passage.text):
+        figures = unit.numbers
+        if not figures:
+            continue
+        words = frozenset(word for word in unit.content if not any(c.isdigit() for c in word))
+        if len(words) >= 3 and (about or not words.isdisjoint(lexical.terms)):
             found.append((words, figures))
     return found

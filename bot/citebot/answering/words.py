@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from citebot.answering.wordlists import ENGLISH, GERMAN, GERMAN_ONLY, NUMBER_WORDS
+from citebot.answering.wordlists import ENGLISH, GERMAN, GERMAN_ONLY, NEGATIONS, NUMBER_WORDS
 
 WORD = re.compile(r"[^\W_]+(?:[-’'.][^\W_]+)*")
 SPEAKER = re.compile(r"^\s*\|?(?:user|assistant|human|bot|agent|frage|question)\|?\s*:\s*", re.IGNORECASE)
@@ -33,7 +33,7 @@ _IDENTIFIER = re.compile(
 
 def words(text: str) -> list[str]:
     """The words of a text, folded: lower case, straight apostrophes."""
-    return [word.casefold().replace("’", "'") for word in WORD.findall(text)]
+    return WORD.findall(text.casefold().replace("’", "'"))
 
 
 def language_of(text: str) -> str:
@@ -115,3 +115,8 @@ def _plain_number(text: str) -> str:
 def identifiers(text: str) -> set[str]:
     """What names one thing exactly: ticket keys, versions, flags, paths, code names; folded."""
     return {match.group().strip(".-").casefold() for match in _IDENTIFIER.finditer(text)} - {""}
+
+
+def negates(text: str) -> bool:
+    """Whether a sentence says that something is not so."""
+    return any(word in NEGATIONS or word.endswith("n't") for word in words(text))

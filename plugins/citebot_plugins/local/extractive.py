@@ -21,9 +21,8 @@ class ExtractiveSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sentences: int = Field(4, ge=1, le=20, description="Most sentences of an answer, without lead-ins.")
-    keep_within: float = Field(
-        0.7, ge=0, le=1, description="Share of the best sentence's score that others must reach."
-    )
+    keep_within: float = Field(0.65, ge=0, le=1, description="Share of the best score that others must reach.")
+    keep_elsewhere: float = Field(0.85, ge=0, le=1, description="The same for sentences of other passages.")
     vectors: int = Field(24, ge=0, description="Sentences compared with the question by vector; 0 uses words alone.")
 
 
@@ -52,7 +51,13 @@ class ExtractiveGenerator:
         scoring = Scoring(request, candidates)
         near = best_first(candidates, scoring.by_words)[: self._settings.vectors]
         scoring.add_vectors(near, await _vectors(request, near))
-        chosen = selected(candidates, scoring, most=self._settings.sentences, keep_within=self._settings.keep_within)
+        chosen = selected(
+            candidates,
+            scoring,
+            most=self._settings.sentences,
+            keep_within=self._settings.keep_within,
+            keep_elsewhere=self._settings.keep_elsewhere,
+        )
         for text in arranged(chosen, candidates, scoring):
             yield Draft(text)
             await asyncio.sleep(0)

@@ -9,16 +9,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from citebot.answering.sentences import Unit, units
+from citebot.answering.reading import ReadUnit, stems_of
+from citebot.answering.reading import read as read_text
+from citebot.answering.sentences import Unit
 from citebot.answering.vectors import cosine, rows
 from citebot.answering.words import content_stems, stems
 from citebot.model import Embedding, Passage
 from citebot.ports import GenerationRequest
 
-WORDS, VECTORS, PLACE, NEWER = 0.45, 0.45, 0.2, 0.05
+WORDS, VECTORS, PLACE, NEWER = 0.3, 0.7, 0.2, 0.05
 """Weights of the parts of a score."""
 _HEADING = 0.5
 """A question word that only the heading has counts half."""
+FRAGMENT = 0.3
+"""What a line that says nothing loses."""
+_STATEMENT = re.compile(r"[.!?:;…。]\W*$")
 _FOOTNOTE = re.compile(r"\s?\[\d{1,3}\]")
 _LONG = 160
 """Characters from which a code block or table is compared by its beginning."""
@@ -41,6 +46,11 @@ class Candidate:
         return self.unit.text if self.unit.kind == "code" else _FOOTNOTE.sub("", self.unit.text)
 
     @property
+    def is_fragment(self) -> bool:
+        """A title or label rather than a statement."""
+        return self.unit.kind == "sentence" and len(self.stems) <= 8 and not _STATEMENT.search(self.unit.text)
+
+    @property
     def plain(self) -> str:
         """For the encoder."""
         return self.unit.text if self.unit.kind in {"sentence", "item"} else self.unit.text[:_LONG]
@@ -50,21 +60,18 @@ def read(request: GenerationRequest) -> list[Candidate]:
     """Everything that could be quoted, in order."""
     found: list[Candidate] = []
     for place, hit in enumerate(request.passages, start=1):
-        found += [
-            Candidate(place, number, unit, frozenset(stems(unit.text)))
-            for number, unit in enumerate(_units_of(hit.passage))
-        ]
+        found += [Candidate(place, number, one.unit, one.stems) for number, one in enumerate(_units_of(hit.passage))]
     return [candidate for candidate in found if candidate.stems and candidate.unit.kind != "heading"]
 
 
-def _units_of(passage: Passage) -> list[Unit]:
+def _units_of(passage: Passage) -> Sequence[ReadUnit]:
     """A passage that is code or a table as a whole stays whole."""
     if passage.kind == "code":
         fenced = passage.text.lstrip().startswith(("```", "~~~"))
-        return [Unit("code", passage.text if fenced else f"```\n{passage.text.strip()}\n```")]
+        return [ReadUnit(Unit("code", passage.text if fenced else f"```\n{passage.text.strip()}\n```"))]
     if passage.kind == "table":
-        return [Unit("table", passage.text)]
-    return units(passage.text)
+        return [ReadUnit(Unit("table", passage.text))]
+    return read_text(passage.text)
 
 
 class Scoring:
@@ -78,7 +85,7 @@ class Scoring:
         self._weights = {t: math.log(1 + (count - common[t] + 0.5) / (common[t] + 0.5)) for t in self._terms}
         self._total = sum(self._weights.values()) or 1.0
         self._headings = {
-            place: frozenset(stems(" ".join([hit.passage.title, *hit.passage.headings])))
+            place: stems_of(" ".join([hit.passage.title, *hit.passage.headings]))
             for place, hit in enumerate(request.passages, start=1)
         }
         self._scores = [hit.score for hit in request.passages]
@@ -91,8 +98,8 @@ class Scoring:
 
     def by_words(self, candidate: Candidate) -> float:
         """Without vectors."""
-        place = WORDS * self._coverage(candidate) + PLACE * self._standing(candidate.place)
-        return place + NEWER * self._newness[candidate.place]
+        place = PLACE * self._standing(candidate.place) + NEWER * self._newness[candidate.place]
+        return WORDS * self._coverage(candidate) + place - (FRAGMENT if candidate.is_fragment else 0.0)
 
     def score(self, candidate: Candidate) -> float:
         """With the vector where there is one; the scale is the same for all candidates of one question."""

@@ -39,18 +39,29 @@ _POINTING = frozenset(
 _ENDS = re.compile(r"[.!?…:。！？][\"'”’»)\]*_`]*$")
 
 
-def selected(candidates: Sequence[Candidate], scoring: Scoring, *, most: int, keep_within: float) -> list[Candidate]:
-    """The best sentence and up to `most - 1` more that come near it and add something."""
+def selected(
+    candidates: Sequence[Candidate], scoring: Scoring, *, most: int, keep_within: float, keep_elsewhere: float
+) -> list[Candidate]:
+    """The best sentence and up to `most - 1` more that come near it and add something.
+
+    Another passage must come nearer: most questions are answered in one place, and a second source that is only about
+    the same topic makes an answer worse.
+    """
     left = best_first(candidates, scoring.score)
     chosen = [left.pop(0)]
-    enough = keep_within * scoring.score(chosen[0])
+    best = scoring.score(chosen[0])
+
+    def good(one: Candidate) -> bool:
+        share = keep_within if one.place == chosen[0].place else keep_elsewhere
+        return scoring.score(one) >= share * best and all(_overlap(one, other) < _SAME for other in chosen)
+
     while left and len(chosen) < most:
-        left = [one for one in left if scoring.score(one) >= enough and all(_overlap(one, c) < _SAME for c in chosen)]
+        left = [one for one in left if good(one)]
         if not left:
             break
-        best = max(left, key=lambda one: scoring.score(one) - _REPEATING * max(_overlap(one, c) for c in chosen))
-        chosen.append(best)
-        left.remove(best)
+        next_ = max(left, key=lambda one: scoring.score(one) - _REPEATING * max(_overlap(one, c) for c in chosen))
+        chosen.append(next_)
+        left.remove(next_)
     return chosen
 
 

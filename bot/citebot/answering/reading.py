@@ -1,0 +1,60 @@
+"""A passage's text taken apart once: its units with their words and numbers.
+
+Kept for the passages read most recently, by text, because the same few answer most questions. What is kept was loaded
+from the database for an audience that may read it, and is found again only by somebody who holds the same text.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+
+from citebot.answering.sentences import Unit, units
+from citebot.answering.words import content_stems, negates, numbers, stems
+
+REMEMBERED = 1024
+
+
+class ReadUnit:
+    """A unit and what is in it; worked out when it is first asked for."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.text = unit.text
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """All words."""
+        return frozenset(stems(self.text))
+
+    @cached_property
+    def content(self) -> frozenset[str]:
+        """Content words."""
+        return frozenset(content_stems(self.text))
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """Numbers in one form."""
+        return frozenset(numbers(self.text))
+
+    @cached_property
+    def negated(self) -> bool:
+        """Whether it says that something is not so."""
+        return negates(self.text)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def read(text: str) -> tuple[ReadUnit, ...]:
+    """The units of a passage's text."""
+    return tuple(map(ReadUnit, units(text)))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def stems_of(text: str) -> frozenset[str]:
+    """All stems of a text."""
+    return frozenset(stems(text))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def numbers_of(text: str) -> frozenset[str]:
+    """All numbers of a text."""
+    return frozenset(numbers(text))
