@@ -88,15 +88,15 @@ def test_what_every_passage_is_indexed_with_replaces_them_all(
         assert not set(before.values()) & set(stored(tx).values())
 
 
-def test_set_readers_reaches_every_passage_at_once(database: Database, source: int) -> None:
+def test_a_hidden_document_is_closed_with_every_passage(database: Database, source: int) -> None:
     with database.write() as tx:
         store(tx, source, "a", [chunk("one"), chunk("two")])
         seq = index_log.head(tx)
-        documents.set_readers(tx, source, "a", BOARD, "tag2")
-        assert {entry.readers for entry in passages.scan(tx, after=0, limit=9)} == {BOARD}
+        documents.hide(tx, source, "a")
+        assert {entry.readers for entry in passages.scan(tx, after=0, limit=9)} == {Readers.nobody()}
         assert [what for _, what in log_since(tx, seq)] == ["put", "put"]
         known = documents.known(tx, source, ["a", "missing"])
-    assert (known["a"].readers, known["a"].readers_tag, len(known)) == (BOARD, "tag2", 1)
+    assert (known["a"].readers, known["a"].version, len(known)) == (Readers.nobody(), "", 1)
 
 
 def test_removing_takes_passages_and_vectors_along_and_ids_are_never_used_again(

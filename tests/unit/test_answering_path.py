@@ -146,7 +146,7 @@ async def test_a_passage_withdrawn_while_writing_is_not_in_the_answer(world: Sma
         with world.database.write() as tx:
             source = sources.get(tx, "wiki")
             assert source is not None
-            documents.set_readers(tx, source.id, "d1", Readers.nobody(), "gone")
+            documents.hide(tx, source.id, "d1")
         return ["Employees get 26 days of paid annual leave in a calendar year. [1]\n\n"]
 
     answer = await answer_of(world.path(ScriptedGenerator(script=withdraw)), ask("annual leave of employees"))

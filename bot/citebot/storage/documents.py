@@ -60,6 +60,17 @@ def known(tx: Transaction, source_id: int, ids: Sequence[str]) -> dict[str, Know
     }
 
 
+def versions(tx: Transaction, source_id: int, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Version and readers tag of those of the documents that are stored: all that a listing is compared with."""
+    query = select(document.c.external_id, document.c.version, document.c.readers_tag)
+    query = query.where(document.c.source_id == source_id)
+    return {
+        external_id: (version, tag)
+        for some in batches(ids)
+        for external_id, version, tag in tx.execute(query.where(document.c.external_id.in_(some)))
+    }
+
+
 def save(
     tx: Transaction,
     source_id: int,
@@ -98,16 +109,19 @@ def save_many(tx: Transaction, source_id: int, items: Sequence[ToSave]) -> Saved
     return saved
 
 
-def set_readers(tx: Transaction, source_id: int, external_id: str, readers: Readers, readers_tag: str) -> None:
-    """Give a document and all its passages new readers; their text, ids and vectors stay."""
+def hide(tx: Transaction, source_id: int, external_id: str) -> None:
+    """Close a document and all its passages to everybody; text, ids and vectors stay until it is saved again.
+
+    There is no function that opens one without its chunks: a comment may have readers of its own.
+    """
     key = (document.c.source_id == source_id, document.c.external_id == external_id)
     index_log.lock(tx)
     row_id = tx.execute(select(document.c.id).where(*key)).scalar()
     if row_id is None:
         return
-    listed = sorted(readers.principals)
-    tx.execute(update(document).where(document.c.id == row_id).values(readers=listed, readers_tag=readers_tag))
-    tx.execute(update(passage).where(passage.c.document_id == row_id).values(readers=listed))
+    # Without a version the next listing fetches it again.
+    tx.execute(update(document).where(document.c.id == row_id).values(readers=[], version=""))
+    tx.execute(update(passage).where(passage.c.document_id == row_id).values(readers=[]))
     theirs = select(passage.c.id).where(passage.c.document_id == row_id)
     index_log.write_selected(tx, "put", theirs.order_by(passage.c.position))
 

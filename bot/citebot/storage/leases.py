@@ -40,6 +40,12 @@ def acquire(tx: Transaction, name: str, holder: str, seconds: float) -> Lease | 
     return Lease(name, holder, row.fence, row.until) if row.holder == holder else None
 
 
+def holding(tx: Transaction, name: str) -> Lease | None:
+    """Who has a right now, as far as is written down; None when it is free."""
+    row = tx.execute(select(lease).where(lease.c.name == name, lease.c.until > clock.now(tx))).one_or_none()
+    return Lease(row.name, row.holder, row.fence, row.until) if row and row.holder else None
+
+
 def renew(tx: Transaction, held: Lease, seconds: float) -> Lease:
     """Keep a right for longer; raises `LeaseLost` when it has gone to somebody else."""
     until = clock.now(tx) + timedelta(seconds=seconds)

@@ -35,6 +35,16 @@ def groups_of(tx: Transaction, person: str, *, fresh_after: datetime | None) -> 
     return frozenset(tx.execute(query).scalars())
 
 
+def stale_origins(tx: Transaction, person: str, *, fresh_after: datetime) -> frozenset[str]:
+    """Who reported groups of a person before `fresh_after`, and not since."""
+    query = select(membership.c.origin).where(
+        membership.c.person == person,
+        membership.c.origin != SETTINGS,
+        membership.c.seen_at < clock.stored(fresh_after),
+    )
+    return frozenset(tx.execute(query).scalars())
+
+
 def members(tx: Transaction, group: str) -> frozenset[str]:
     """Everybody in a group, whoever says so."""
     return frozenset(tx.execute(select(membership.c.person).where(membership.c.group_name == group)).scalars())
