@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import structlog
 
 from citebot.errors import SkipDocument
 from citebot.ingest.chunking import make_chunks
@@ -15,7 +16,9 @@ from citebot.settings import IngestSettings
 from citebot.storage.documents import Known, ToSave
 from citebot.storage.todo import Todo
 
-CHUNKER = "1"
+log = structlog.get_logger("citebot.ingest")
+
+CHUNKER = "2"
 """Part of every content hash: raise it when chunks of unchanged text come out differently."""
 MAX_TITLE = 1_000
 
@@ -31,6 +34,24 @@ class Outcome:
     same: list[Todo] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
+    hide: list[str] = field(default_factory=list)
+    """Stored documents whose readers have changed while their new text cannot be read."""
+
+    def fail(self, failed: Failed, known: Known | None, *, closed: bool) -> None:
+        """Note a failure; what is stored stays as it is, unless others may read it now."""
+        self.failed.append(failed)
+        if known is not None and closed and known.readers.principals:
+            self.hide.append(failed.id)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.save or self.same or self.gone or self.failed)
+
+    @property
+    def done(self) -> list[str]:
+        """What need not be fetched any more, but for what has gone: that is still to be allowed."""
+        return [item.document.id for item in self.save] + [item.external_id for item in self.same]
 
 
 class Preparer:
@@ -53,12 +74,17 @@ class Preparer:
         if isinstance(item, Gone):
             outcome.gone.append(item.id)
         elif isinstance(item, Failed):
-            outcome.failed.append(item)
+            outcome.fail(item, known, closed=known is not None and known.readers_tag != todo.readers_tag)
         else:
             try:
                 self._document(outcome, self._hook(self._source, item), todo, known, sweep)
             except SkipDocument as error:
-                outcome.failed.append(Failed(item.id, str(error), permanent=True))
+                failed = Failed(item.id, str(error), permanent=True)
+                outcome.fail(failed, known, closed=known is not None and known.readers != item.readers)
+            except Exception as error:  # noqa: BLE001 - whatever one document breaks, the others go on
+                log.warning("document not read", source=self._source, document=item.id, error=repr(error))
+                failed = Failed(item.id, f"{item.id} cannot be read: {type(error).__name__}.", permanent=True)
+                outcome.fail(failed, known, closed=True)
 
     def _document(self, outcome: Outcome, document: Document, todo: Todo, known: Known | None, sweep: int) -> None:
         digest = content_hash(document, self._settings)
@@ -78,26 +104,22 @@ def content_hash(document: Document, settings: IngestSettings) -> str:
     digest = hashlib.sha256()
     body = document.body
     digest.update(body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"))
-    facts = [
-        CHUNKER,
-        settings.chunk_tokens,
-        settings.chunk_min_tokens,
+    facts = (
+        *(CHUNKER, settings.chunk_tokens, settings.chunk_min_tokens),
         *(document.title, document.url, document.format, document.kind, document.language, str(document.updated)),
-        document.path,
-        document.authors,
-        sorted(document.fields.items()),
+        *(document.path, document.authors, sorted(document.fields.items())),
+        # Without any reader, the document's parts have none either.
+        bool(document.readers.principals),
         [
             (part.body, part.format, part.author, str(part.created), part.anchor, part.readers and part.readers.tag)
             for part in document.parts
         ],
-    ]
-    digest.update(json.dumps(facts).encode())
+    )
+    digest.update(repr(facts).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
 def _bounded(document: Document) -> Document:
     if len(document.title) <= MAX_TITLE:
         return document
-    from dataclasses import replace
-
     return replace(document, title=document.title[: MAX_TITLE - 1] + "…")

@@ -10,9 +10,12 @@ import json
 import resource
 import signal
 import sys
+from contextlib import suppress
+from importlib import import_module
 from typing import Any, BinaryIO
 
 from citebot.errors import SkipDocument
+from citebot.ingest.blocks.cleaning import clean
 from citebot.model import Block
 
 MAX_CHARACTERS = 5_000_000
@@ -20,7 +23,10 @@ MAX_CHARACTERS = 5_000_000
 
 def main(memory_mb: int, seconds: int) -> None:
     """Serve until the pipe closes; the parent ends us when a document takes too long."""
-    from citebot.ingest.blocks import html, office  # noqa: F401  # imported before the limits: they take memory too
+    # Imported before the limits: they take memory too. What is missing is named when a document needs it.
+    for name in ("lxml.html", "mammoth", "pypdf", "markdown_it"):
+        with suppress(ImportError):
+            import_module(name)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 1_000_000, memory_mb * 1_000_000))
@@ -37,17 +43,8 @@ def main(memory_mb: int, seconds: int) -> None:
 
 
 def _parse(kind: str, data: bytes) -> dict[str, Any]:
-    from citebot.ingest.blocks.html import html_blocks
-    from citebot.ingest.blocks.office import docx_blocks, pdf_blocks
-
     try:
-        match kind:
-            case "pdf":
-                blocks = pdf_blocks(data)
-            case "docx":
-                blocks = docx_blocks(data)
-            case _:
-                blocks = html_blocks(data.decode("utf-8", "replace"))
+        blocks = _blocks(kind, data)
         if sum(len(block.text) for block in blocks) > MAX_CHARACTERS:
             return {"failed": f"The document has more than {MAX_CHARACTERS:,} characters."}
     except SkipDocument as error:
@@ -59,6 +56,21 @@ def _parse(kind: str, data: bytes) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - a hostile file may raise anything; the parent must hear of it
         return {"failed": f"The document cannot be read: {type(error).__name__}."}
     return {"blocks": [_plain(block) for block in blocks]}
+
+
+def _blocks(kind: str, data: bytes) -> list[Block]:
+    if kind in ("pdf", "docx"):
+        from citebot.ingest.blocks.office import docx_blocks, pdf_blocks
+
+        return pdf_blocks(data) if kind == "pdf" else docx_blocks(data)
+    text = data.decode("utf-8", "replace")
+    if kind == "html":
+        from citebot.ingest.blocks.html import html_blocks
+
+        return html_blocks(text)
+    from citebot.ingest.blocks.markdown import markdown_blocks
+
+    return markdown_blocks(clean(text))
 
 
 def _plain(block: Block) -> list[Any]:

@@ -6,13 +6,15 @@ removed because it was not seen: only what a complete listing leaves out *and* `
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any, TypeVar
 
-from citebot.errors import CitebotError, SourceError, StopSync
+from citebot.errors import CitebotError, LeaseLost, StopSync, StorageError
 from citebot.ingest.fetching import Hook, Outcome, Preparer
+from citebot.ingest.guard import RemovalGuard
+from citebot.ingest.holder import is_dead, new_holder
 from citebot.ingest.progress import SyncProgress
 from citebot.model import Batch, Document, Failed, Gone, Json, Ref
 from citebot.ports import ReportsGroups, Source, SourceContext
@@ -22,12 +24,13 @@ from citebot.storage.leases import Lease
 from citebot.storage.sources import SourceRow
 from citebot.storage.todo import Todo
 
-LISTED_AT_ONCE = 1_000
-FETCHED_AT_ONCE = 200
-LEASE_SECONDS = 300.0
-FEW = 5
-MANY = 0.3
-"""More than `FEW` documents and more than this share gone at once is taken for a sick source."""
+LISTED_AT_ONCE = 2_000
+FETCHED_AT_ONCE = 400
+HELD_BYTES = 8_000_000
+HELD_SECONDS = 2.0
+"""Fetched documents are stored when this much of them is held, or this long: memory stays flat, progress is seen."""
+LEASE_SECONDS = 120.0
+"""A document takes at most `ingest.parse_seconds`, a store a second; every store renews it."""
 
 
 T = TypeVar("T")
@@ -56,50 +59,60 @@ class SyncRunner:
         self._preparer = Preparer(source, settings, document_fetched)
         self._show = progress or (lambda state: None)
         self._allow_removals = allow_removals
-        self._holder = holder or f"{socket.gethostname()}:{os.getpid()}"
+        self._holder = holder or new_holder()
         self._lease: Lease | None = None
+        self._lost: set[str] = set()
+        """Queued documents that could not be read before and that this listing has not named yet."""
         self.progress = SyncProgress()
 
     def run(self) -> SyncProgress:
         """Read everything that changed. Raises `SourceError` after noting the failure; nothing is lost by it."""
-        row = self._begin()
+        row, guard = self._begin()
         failure: str | None = "The run was ended before it was done."
         try:
-            sweep = self._list(row)
-            self._drain(row, sweep)
+            sweep = self._list(row, guard)
+            self._drain(row, sweep, guard)
             if not self._context.stop():
-                self._remove_unseen(row, sweep)
+                self._remove_unseen(row, sweep, guard)
                 self._groups()
                 failure = None
-        except SourceError as error:
-            failure = str(error)
+        except LeaseLost:
+            self._lease = None
             raise
-        except CitebotError:
+        except CitebotError as error:
+            failure = str(error)
             raise
         except Exception as error:
             # A source is other people's code: whatever it raises ends this run, never the bot.
-            failure = f"The source failed with {type(error).__name__}: {error}"
+            failure = f"{self._name} failed with {type(error).__name__}: {error}"
             raise StopSync(failure) from error
         finally:
             self._preparer.close()
             self._end(row, failure)
         return self.progress
 
-    def _begin(self) -> SourceRow:
+    def _begin(self) -> tuple[SourceRow, RemovalGuard]:
         with self._database.write() as tx:
             row = sources.get(tx, self._name)
             if row is None:
                 raise StopSync(f"The source {self._name} was removed.")
-            self._lease = leases.acquire(tx, f"source {row.id}", self._holder, LEASE_SECONDS)
-        if self._lease is None:
-            raise StopSync(f"Another process is reading {self._name} now.")
-        return row
+            name = f"source {row.id}"
+            holding = leases.holding(tx, name)
+            if holding is not None and is_dead(holding.holder):
+                leases.release(tx, holding)
+            self._lease = leases.acquire(tx, name, self._holder, LEASE_SECONDS)
+            if self._lease is None:
+                raise StopSync(f"Another process is reading {self._name} now.")
+            self._lost = {external_id for external_id, _, _ in todo.parked(tx, row.id)}
+            return row, RemovalGuard(self._name, documents.count(tx, row.id), allowed=self._allow_removals)
 
     def _end(self, row: SourceRow, failure: str | None) -> None:
-        with self._database.write() as tx:
+        if self._lease is None:
+            return  # another run has taken over, and says itself how it ends
+        # A database that cannot be written has ended the run already, and said why.
+        with suppress(StorageError) if failure else nullcontext(), self._database.write() as tx:
             sources.finish(tx, row.id, failure=failure)
-            if self._lease is not None:
-                leases.release(tx, self._lease)
+            leases.release(tx, self._lease)
 
     def _renew(self, tx: Transaction) -> None:
         assert self._lease is not None, "held since `_begin`"
@@ -107,95 +120,121 @@ class SyncRunner:
 
     # --- listing -------------------------------------------------------------------------------------------------
 
-    def _list(self, row: SourceRow) -> int:
+    def _list(self, row: SourceRow, guard: RemovalGuard) -> int:
         """Queue what is new or changed; returns the number of this listing."""
         state: Any = row.cursor if isinstance(row.cursor, dict) else None
         with self._database.write() as tx:
             sweep = int(state["sweep"]) if state else sources.begin_sweep(tx, row.id)
-            self.progress.queued = todo.waiting(tx, row.id)
+        listed = int(state.get("listed", 0)) if state and state["cursor"] is not None else 0
         for batch in self._part.list(self._context, state["cursor"] if state else None):
-            self._store_listed(row, batch, sweep)
+            listed += len(batch.items)
+            self._store_listed(row, batch, sweep, listed, guard)
             self._show(self.progress)
             if self._context.stop():
                 return sweep
+        guard.check_listing(listed)
         with self._database.write() as tx:
             self._renew(tx)
             sources.set_cursor(tx, row.id, None)
+            self.progress.queued = todo.waiting(tx, row.id)
         return sweep
 
-    def _store_listed(self, row: SourceRow, batch: Batch, sweep: int) -> None:
-        cursor: Json = {"sweep": sweep, "cursor": batch.cursor}
-        with self._database.write() as tx:
-            self._renew(tx)
-            for some in _batched(batch.items, LISTED_AT_ONCE):
-                refs = [item for item in some if isinstance(item, Ref)]
-                known = documents.known(tx, row.id, [ref.id for ref in refs])
-                changed = [ref for ref in refs if _changed(ref, known.get(ref.id))]
+    def _store_listed(self, row: SourceRow, batch: Batch, sweep: int, listed: int, guard: RemovalGuard) -> None:
+        cursor: Json = {"sweep": sweep, "cursor": batch.cursor, "listed": listed}
+        # An empty batch after the first says nothing new.
+        pieces = list(_batched(batch.items, LISTED_AT_ONCE)) or [()]
+        for number, some in enumerate(pieces, 1):
+            refs = [item for item in some if isinstance(item, Ref)]
+            gone = [item.id for item in some if isinstance(item, Gone)]
+            self._lost.difference_update(ref.id for ref in refs)
+            with self._database.write() as tx:
+                self._renew(tx)
+                known = documents.versions(tx, row.id, [ref.id for ref in refs])
+                changed = [
+                    ref for ref in refs if not ref.version or known.get(ref.id) != (ref.version, ref.readers_tag)
+                ]
                 todo.add(tx, row.id, changed)
                 documents.touch(tx, row.id, list(known), sweep)
-                self.progress.removed += documents.remove(tx, row.id, [g.id for g in some if isinstance(g, Gone)])
-                self.progress.listed += len(refs)
-                self.progress.queued += len(changed)
-            sources.set_cursor(tx, row.id, cursor)
+                if number == len(pieces):
+                    sources.set_cursor(tx, row.id, cursor)
+            self.progress.listed += len(refs)
+            self.progress.queued += len(changed)
+            self._store(row, Outcome(gone=gone), sweep, guard)
 
     # --- fetching ------------------------------------------------------------------------------------------------
 
-    def _drain(self, row: SourceRow, sweep: int) -> None:
+    def _drain(self, row: SourceRow, sweep: int, guard: RemovalGuard) -> None:
         while not self._context.stop():
             with self._database.read() as tx:
                 due = todo.take(tx, row.id, FETCHED_AT_ONCE)
-                known = documents.known(tx, row.id, [item.external_id for item in due])
             if not due:
                 return
-            outcome = Outcome()
-            waiting = {item.external_id: item for item in due}
-            for answer in _answered(self._part.fetch(self._context, list(waiting)), waiting):
-                item = waiting[answer.id]
-                self._preparer.add(outcome, answer, item, known.get(answer.id), sweep=sweep)
-            self._store(row, outcome, sweep)
-            self._show(self.progress)
+            for outcome in self._fetched(row, due, sweep):
+                self._store(row, outcome, sweep, guard)
+                self._show(self.progress)
 
-    def _store(self, row: SourceRow, outcome: Outcome, sweep: int) -> None:
+    def _fetched(self, row: SourceRow, due: Sequence[Todo], sweep: int) -> Iterator[Outcome]:
+        """What became of the documents, in pieces small enough to hold."""
+        waiting = {item.external_id: item for item in due}
+        with self._database.read() as tx:
+            known = documents.known(tx, row.id, list(waiting))
+        outcome, held, began = Outcome(), 0, time.monotonic()
+        for answer in _answered(self._part.fetch(self._context, list(waiting)), waiting):
+            self._preparer.add(outcome, answer, waiting[answer.id], known.get(answer.id), sweep=sweep)
+            held += len(answer.body) if isinstance(answer, Document) else 0
+            if self._context.stop():
+                break
+            if held > HELD_BYTES or time.monotonic() - began > HELD_SECONDS:
+                yield outcome
+                outcome, held, began = Outcome(), 0, time.monotonic()
+        yield outcome
+
+    def _store(self, row: SourceRow, outcome: Outcome, sweep: int, guard: RemovalGuard) -> None:
+        if outcome.empty:
+            return
         with self._database.write() as tx:
             self._renew(tx)
             saved = documents.save_many(tx, row.id, outcome.save)
             documents.confirm(tx, row.id, [(t.external_id, t.version, t.readers_tag) for t in outcome.same], sweep)
-            self.progress.removed += documents.remove(tx, row.id, outcome.gone)
-            done = [item.document.id for item in outcome.save] + [item.external_id for item in outcome.same]
-            todo.done(tx, row.id, [*done, *outcome.gone])
+            todo.done(tx, row.id, outcome.done)
+            for external_id in outcome.hide:
+                documents.hide(tx, row.id, external_id)
             for failed in outcome.failed:
                 todo.fail(tx, row.id, failed.id, failed.why, permanent=failed.permanent)
         self.progress.saved += len(outcome.save)
         self.progress.same += len(outcome.same)
         self.progress.failed += len(outcome.failed)
         self.progress.chunks += saved.added
+        if outcome.gone:
+            self._remove(row, outcome.gone, guard)
 
     # --- removing ------------------------------------------------------------------------------------------------
 
-    def _remove_unseen(self, row: SourceRow, sweep: int) -> None:
+    def _remove(self, row: SourceRow, gone: Sequence[str], guard: RemovalGuard) -> None:
+        with self._database.write() as tx:
+            self._renew(tx)
+            stored = documents.versions(tx, row.id, gone)
+            guard.check(len(stored))
+            guard.took(documents.remove(tx, row.id, list(stored)))
+            todo.done(tx, row.id, gone)
+        self._lost.difference_update(gone)
+        self.progress.removed += len(stored)
+
+    def _remove_unseen(self, row: SourceRow, sweep: int, guard: RemovalGuard) -> None:
         with self._database.read() as tx:
             unseen = documents.unseen(tx, row.id, sweep)
-            total = documents.count(tx, row.id)
-        if len(unseen) > FEW and len(unseen) > MANY * total and not self._allow_removals:
-            raise StopSync(
-                f"{self._name} no longer lists {len(unseen)} of {total} documents. Nothing was removed. If they have "
-                f"really gone: citebot source sync {self._name} --allow-removals"
-            )
-        for some in _batched(unseen, FETCHED_AT_ONCE):
+        guard.check(len(unseen))
+        for some in _batched([*unseen, *sorted(self._lost - set(unseen))], FETCHED_AT_ONCE):
             if self._context.stop():
                 return
-            self._confirm_gone(row, some, sweep)
+            self._confirm_gone(row, some, sweep, guard)
 
-    def _confirm_gone(self, row: SourceRow, ids: Sequence[str], sweep: int) -> None:
-        outcome = Outcome()
-        waiting = {external_id: Todo(external_id, "", "", 0) for external_id in ids}
-        with self._database.read() as tx:
-            known = documents.known(tx, row.id, ids)
-        for answer in _answered(self._part.fetch(self._context, list(ids)), waiting):
-            if isinstance(answer, Failed):
-                continue  # neither here nor gone: it stays until the source says which
-            self._preparer.add(outcome, answer, waiting[answer.id], known.get(answer.id), sweep=sweep)
-        self._store(row, outcome, sweep)
+    def _confirm_gone(self, row: SourceRow, ids: Sequence[str], sweep: int, guard: RemovalGuard) -> None:
+        for outcome in self._fetched(row, [Todo(external_id, "", "", 0) for external_id in ids], sweep):
+            # What cannot be read is neither here nor gone: it stays until the source says which.
+            outcome.failed.clear()
+            outcome.hide.clear()
+            self._store(row, outcome, sweep, guard)
 
     def _groups(self) -> None:
         if isinstance(self._part, ReportsGroups):
@@ -209,20 +248,14 @@ def _batched(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:
     return (items[at : at + size] for at in range(0, len(items), size))
 
 
-def _changed(ref: Ref, known: documents.Known | None) -> bool:
-    if known is None or not ref.version:
-        return True
-    return (ref.version, ref.readers_tag) != (known.version, known.readers_tag)
-
-
 def _answered(
     answers: Iterable[Document | Gone | Failed], waiting: dict[str, Todo]
-) -> Iterable[Document | Gone | Failed]:
+) -> Iterator[Document | Gone | Failed]:
     """The source's answers, one per id that was asked; what it leaves out has failed."""
-    missing = set(waiting)
+    missing = dict.fromkeys(waiting)
     for answer in answers:
         if answer.id in missing:
-            missing.discard(answer.id)
+            del missing[answer.id]
             yield answer
-    for external_id in sorted(missing):
+    for external_id in missing:
         yield Failed(external_id, "The source gave no answer for it.")

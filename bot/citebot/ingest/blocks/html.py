@@ -4,71 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
 from citebot.model import Block
 
-SKIPPED = frozenset(
-    [
-        "script",
-        "style",
-        "template",
-        "noscript",
-        "head",
-        "nav",
-        "aside",
-        "footer",
-        "iframe",
-        "object",
-        "embed",
-        "svg",
-        "form",
-        "button",
-        "select",
-        "input",
-        "canvas",
-    ]
-)
+# fmt: off
+SKIPPED = frozenset([
+    "script", "style", "template", "noscript", "head", "nav", "aside", "footer", "iframe", "object", "embed", "svg",
+    "math", "button", "select", "input", "textarea", "canvas", "audio", "video", "map",
+])
+"""Not `form`: whole pages of some wikis are inside one."""
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
-INLINE = frozenset(
-    [
-        "a",
-        "abbr",
-        "b",
-        "bdi",
-        "bdo",
-        "cite",
-        "code",
-        "data",
-        "del",
-        "dfn",
-        "em",
-        "font",
-        "i",
-        "ins",
-        "kbd",
-        "label",
-        "mark",
-        "q",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "sup",
-        "time",
-        "tt",
-        "u",
-        "var",
-    ]
-)
+INLINE = frozenset([
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins",
+    "kbd", "label", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u",
+    "var",
+])
+# fmt: on
+FURNITURE = frozenset(["headerlink", "anchor-link", "mw-editsection", "linenos", "linenodiv", "gutter", "noprint"])
+"""Classes of what surrounds text: links to a heading, edit buttons, line numbers."""
 MAX_DEPTH = 200
 MAX_SPAN = 100
 _SPACES = re.compile(r"[ \t\n\r\f]+")
-_LANGUAGE = re.compile(r"(?:language|lang|highlight-source|brush:)[-:_ ]?\s*([\w+#-]+)")
+_LANGUAGE = re.compile(r"(?:language|lang|highlight-source|highlight|brush:|brush)[-:_ ]\s*([\w+#-]+)")
+_CONCEALING = re.compile(r"display:none|visibility:hidden|font-size:0(?![.\d])|opacity:0(?![.\d])")
 
 
 def html_blocks(text: str) -> list[Block]:
@@ -107,7 +69,7 @@ class _Walker:
 
     def element(self, element: HtmlElement, depth: int) -> None:
         tag = element.tag.lower()
-        if tag in SKIPPED or _hidden(element) or depth > MAX_DEPTH:
+        if depth > MAX_DEPTH or _unseen(element):
             return
         if anchor := element.get("id") or element.get("name"):
             self._anchor = anchor
@@ -116,10 +78,10 @@ class _Walker:
         elif tag == "pre":
             self.flush()
             self._add(Block("code", _raw(element).strip("\n"), language=_language(element)))
-        elif tag == "table":
+        elif tag == "table" and _holds_data(element):
             self.flush()
             self._table(element)
-        elif tag in ("ul", "ol", "li", "blockquote", "dd"):
+        elif tag in ("ul", "ol", "li", "blockquote"):
             self._container(element, tag, depth)
         elif tag == "br":
             self._inline.append("\n")
@@ -166,24 +128,33 @@ class _Walker:
         number = self._lists[-1]
         self._marker = "- " if number is None else f"{number}. "
         if number is not None:
-            self._lists[-1] = number + 1
+            given = element.get("value", "")
+            self._lists[-1] = number + 1 if not given.isdecimal() or len(given) > 9 else int(given) + 1
         box = element.find(".//input[@type='checkbox']")
         if box is not None:
             self._marker += "[x] " if box.get("checked") is not None else "[ ] "
 
     def _heading(self, element: HtmlElement, level: int) -> None:
         self.flush()
-        inner = element.find(".//*[@id]")
-        named = element.find(".//a[@name]")
-        anchor = element.get("id") or (inner.get("id") if inner is not None else "") or self._anchor
-        if not anchor and named is not None:
-            anchor = named.get("name") or ""
-        text = _words(element).rstrip("¶#").strip()
-        self._anchor = ""
-        if text:
-            self.blocks.append(Block("heading", text, level=level, anchor=anchor or ""))
+        anchor = element.get("id") or self._anchor
+        if not anchor:
+            inner = element.find(".//*[@id]")
+            named = element.find(".//a[@name]")
+            anchor = inner.get("id", "") if inner is not None else named.get("name", "") if named is not None else ""
+        text = _words(element).rstrip("¶").strip()
+        if not text:
+            return
+        if self._lists or self._quotes:
+            # It heads no section of the page.
+            self._text(text)
+            self.flush()
+        else:
+            self._add(Block("heading", text, level=level, anchor=anchor))
 
     def _table(self, table: HtmlElement) -> None:
+        caption = table.find("caption")
+        if caption is not None:
+            self._add(Block("paragraph", _words(caption)))
         rows = [" | ".join(row) for row in _grid(table) if any(row)]
         if rows:
             self._add(Block("table", "\n".join(rows)))
@@ -191,6 +162,8 @@ class _Walker:
     def _add(self, block: Block) -> None:
         if block.text.strip():
             self.blocks.append(block)
+            # An anchor belongs to what comes next, not to some heading pages later.
+            self._anchor = ""
 
     def _text(self, text: str | None) -> None:
         if text:
@@ -229,40 +202,55 @@ def _span(cell: HtmlElement, name: str) -> int:
     return min(MAX_SPAN, max(1, int(value))) if value.isdecimal() and len(value) < 5 else 1
 
 
+def _holds_data(table: HtmlElement) -> bool:
+    """Whether a table is one, rather than a way to place a page's parts or code beside its line numbers."""
+    if table.get("role") in ("presentation", "none") or table.find(".//pre") is not None:
+        return False
+    return any(len([cell for cell in row if cell.tag in ("td", "th")]) > 1 for row in table.iter("tr"))
+
+
 def _words(element: HtmlElement) -> str:
     return _SPACES.sub(" ", "".join(_pieces(element))).strip()
 
 
 def _pieces(element: HtmlElement) -> Iterator[str]:
-    if element.tag in SKIPPED:
-        return
-    if element.tag == "br":
-        yield " "
+    apart = "" if element.tag in INLINE else " "
+    yield apart
     yield element.text or ""
     if element.tag == "img":
         yield element.get("alt") or ""
     for child in element:
-        if isinstance(child.tag, str):
+        if isinstance(child.tag, str) and not _unseen(child):
             yield from _pieces(child)
         yield child.tail or ""
+    yield apart
 
 
 def _raw(element: HtmlElement) -> str:
-    return "".join(element.itertext())
+    """Text with its line breaks; markup that only colours code leaves no trace."""
+    pieces: list[str] = [element.text or ""]
+    for child in element:
+        if isinstance(child.tag, str) and not _unseen(child):
+            pieces.append("\n" if child.tag == "br" else _raw(child))
+        pieces.append(child.tail or "")
+    return "".join(pieces)
 
 
 def _language(element: HtmlElement) -> str:
-    marks = [element, *element.iter("code"), *(p for p in [element.getparent()] if p is not None)]
-    for node in marks:
-        found = _LANGUAGE.search(node.get("class") or "") or _LANGUAGE.search(node.get("data-language") or "")
-        if found:
-            return found[1]
-        if node.get("data-lang"):
-            return str(node.get("data-lang"))
+    for node in [element, *element.iter("code"), *islice(element.iterancestors(), 2)]:
+        if named := node.get("data-lang") or node.get("data-language"):
+            return str(named)
+        if found := _LANGUAGE.search(node.get("class") or ""):
+            return found[1].removeprefix("source-")
     return ""
 
 
-def _hidden(element: HtmlElement) -> bool:
-    # What people do not see must not reach a model either: hidden text is how pages carry instructions.
-    style = (element.get("style") or "").replace(" ", "").lower()
-    return element.get("hidden") is not None or "display:none" in style or "visibility:hidden" in style
+def _unseen(element: HtmlElement) -> bool:
+    """Whether people do not see it: it must not reach a model either, for hidden text is how pages carry orders."""
+    if element.tag in SKIPPED or element.get("hidden") is not None:
+        return True
+    style = element.get("style")
+    if style and _CONCEALING.search("".join(style.lower().split())):
+        return True
+    classes = element.get("class")
+    return bool(classes) and not FURNITURE.isdisjoint(classes.split())

@@ -1,4 +1,4 @@
-"""Markdown (CommonMark with tables), through markdown-it-py."""
+"""Markdown (CommonMark with tables and strikethrough), through markdown-it-py."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from functools import cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from citebot.model import Block
+from citebot.model import Block, BlockKind
 
 _TASK = re.compile(r"\[([ xX])\]\s+")
 _NOT_SLUG = re.compile(r"[^\w\- ]")
-_HTML_TAG = re.compile(r"<[^>]{0,2000}>")
+_OWN_ANCHOR = re.compile(r"\s*\{#([\w.:-]+)\}\s*$")
+_UNSEEN = re.compile(r"<!--.*?(?:-->|\Z)|<(script|style|template)\b.*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
+_HTML_TAG = re.compile(r"<[^<>]{0,2000}>")
+_UNSEEN_OPEN = re.compile(r"<(script|style|template)\b", re.IGNORECASE)
 
 
 def markdown_blocks(text: str) -> list[Block]:
@@ -22,16 +25,18 @@ def markdown_blocks(text: str) -> list[Block]:
 
 
 def slug(heading: str, seen: dict[str, int]) -> str:
-    """The anchor of a heading, numbered when it is not the first of its name."""
-    base = _NOT_SLUG.sub("", heading.strip().lower()).replace(" ", "-")
-    number = seen.get(base, 0)
-    seen[base] = number + 1
-    return f"{base}-{number}" if number else base
+    """The anchor of a heading, numbered as often as it takes to be the only one."""
+    base = found = _NOT_SLUG.sub("", heading.strip().lower()).replace(" ", "-")
+    while found in seen:
+        seen[base] += 1
+        found = f"{base}-{seen[base]}"
+    seen[found] = 0
+    return found
 
 
 @cache
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"maxNesting": 40}).enable("table")
+    return MarkdownIt("commonmark", {"maxNesting": 40}).enable(["table", "strikethrough"])
 
 
 class _Walker:
@@ -58,11 +63,12 @@ class _Walker:
                 self._inline(token, before)
             case "fence" | "code_block":
                 language = token.info.split()[0] if token.info.split() else ""
-                self._blocks.append(Block("code", token.content.rstrip("\n"), language=language))
+                self._add("code", token.content.rstrip("\n"), language=language)
             case "bullet_list_open":
                 self._lists.append(None)
             case "ordered_list_open":
-                self._lists.append(int(token.attrGet("start") or 1))
+                start = token.attrGet("start")
+                self._lists.append(1 if start is None else int(start))
             case "bullet_list_close" | "ordered_list_close":
                 self._lists.pop()
             case "list_item_open":
@@ -75,10 +81,10 @@ class _Walker:
                 self._rows.append(" | ".join(self._cells))
                 self._cells = []
             case "table_close":
-                self._blocks.append(Block("table", "\n".join(self._rows)))
+                self._add("table", "\n".join(self._rows))
                 self._rows = []
             case "html_block":
-                self._add("paragraph", " ".join(_HTML_TAG.sub(" ", token.content).split()))
+                self._words(" ".join(_HTML_TAG.sub(" ", _UNSEEN.sub(" ", token.content)).split()))
 
     def _open_item(self) -> None:
         number = self._lists[-1]
@@ -90,34 +96,60 @@ class _Walker:
         text = _plain(token)
         opened = before.type if before else ""
         if opened == "heading_open" and before is not None:
-            level = int(before.tag[1:])
-            self._blocks.append(Block("heading", text, level=level, anchor=slug(text, self._slugs)))
+            self._heading(text, int(before.tag[1:]))
         elif opened in ("td_open", "th_open"):
             self._cells.append(text.replace("|", "/").replace("\n", " "))
-        elif self._lists:
+        else:
+            self._words(text)
+
+    def _heading(self, text: str, level: int) -> None:
+        own = _OWN_ANCHOR.search(text)
+        text = text[: own.start()] if own else text
+        anchor = own[1] if own else slug(text, self._slugs)
+        # A heading inside a list or a quotation heads no section of the page.
+        if self._lists or self._quotes:
+            self._words(text)
+        else:
+            self._add("heading", " ".join(text.split()), level=level, anchor=anchor)
+
+    def _words(self, text: str) -> None:
+        if self._lists:
             marker, self._marker = self._marker, ""
-            self._add("list_item", marker + _TASK.sub(lambda m: f"[{m[1].lower()}] ", text, count=1))
+            text = _TASK.sub(lambda m: f"[{m[1].lower()}] ", text, count=1) if marker else text
+            self._add("list_item", marker + text, level=len(self._lists) - 1)
         else:
             self._add("quote" if self._quotes else "paragraph", text)
 
-    def _add(self, kind: str, text: str) -> None:
-        if not text.strip():
-            return
-        if kind == "list_item":
-            self._blocks.append(Block("list_item", text, level=len(self._lists) - 1))
-        else:
-            self._blocks.append(Block("quote" if kind == "quote" else "paragraph", text))
+    def _add(self, kind: BlockKind, text: str, *, level: int = 0, anchor: str = "", language: str = "") -> None:
+        if text.strip():
+            self._blocks.append(Block(kind, text, level=level, anchor=anchor, language=language))
 
 
 def _plain(token: Token) -> str:
     """The words of inline markup: labels of links, alt texts of images, code as it stands."""
     pieces: list[str] = []
+    hidden = ""
     for child in token.children or ():
-        match child.type:
-            case "text" | "code_inline":
-                pieces.append(child.content)
-            case "softbreak" | "hardbreak":
+        if child.type == "html_inline":
+            opened = _UNSEEN_OPEN.match(child.content)
+            if opened:
+                hidden = opened[1].lower()
+            elif child.content.lower().startswith(f"</{hidden or '-'}"):
+                hidden = ""
+            elif child.content.lower().startswith("<br"):
                 pieces.append("\n")
-            case "image":
-                pieces.append(child.content)
+        elif not hidden:
+            pieces.append(_words_of(child))
     return "".join(pieces).strip()
+
+
+def _words_of(child: Token) -> str:
+    match child.type:
+        case "text" | "code_inline" | "image":
+            return child.content
+        case "softbreak":
+            return " "  # a line that was wrapped by an editor
+        case "hardbreak":
+            return "\n"
+        case _:
+            return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 
 from citebot.errors import SkipDocument
@@ -14,6 +15,8 @@ MAX_MEMBERS = 2_000
 MAX_RATIO = 100
 MAX_UNPACKED = 200_000_000
 MAX_PAGES = 5_000
+_HYPHENATED = re.compile(r"(?<=[^\W\d_])-[ \t]*\n[ \t]*(?=[^\W\d_A-Z])")
+_WRAPPED = re.compile(r"(?<=[^\W_,;])[ \t]*\n[ \t]*(?=[^\W\d_A-Z])|(?<=[,;])[ \t]*\n[ \t]*(?=\S)")
 
 
 def pdf_blocks(data: bytes) -> list[Block]:
@@ -29,7 +32,7 @@ def pdf_blocks(data: bytes) -> list[Block]:
             raise SkipDocument(f"The PDF has more than {MAX_PAGES} pages.", document="")
         blocks: list[Block] = []
         for number, page in enumerate(reader.pages, 1):
-            paragraphs = text_blocks(page.extract_text())
+            paragraphs = text_blocks(unwrapped(page.extract_text()))
             if paragraphs:
                 blocks.append(Block("heading", f"Page {number}", level=6, anchor=f"page={number}"))
                 blocks += paragraphs
@@ -39,6 +42,11 @@ def pdf_blocks(data: bytes) -> list[Block]:
     if not blocks:
         raise SkipDocument("The PDF has no text; scans need OCR first.", document="")
     return blocks
+
+
+def unwrapped(text: str) -> str:
+    """Lines joined where a sentence goes on: a PDF knows lines alone. Lists and tables keep theirs."""
+    return _WRAPPED.sub(" ", _HYPHENATED.sub("", text))
 
 
 def docx_blocks(data: bytes) -> list[Block]:

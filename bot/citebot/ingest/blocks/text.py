@@ -6,9 +6,10 @@ import re
 
 from citebot.model import Block
 
-_GAP = re.compile(r"\n[ \t]*\n+")
+_GAP = re.compile(r"\n[ \t]*\n")
 
 
 def text_blocks(text: str) -> list[Block]:
     """One paragraph per run of lines."""
-    return [Block("paragraph", piece.strip()) for piece in _GAP.split(text) if piece.strip()]
+    pieces = (piece.strip() for piece in _GAP.split(text))
+    return [Block("paragraph", piece) for piece in pieces if piece]
