@@ -185,7 +185,8 @@ class AnswerPath:
 
     def _begin(self, question: Question) -> _Run:
         """The question as far as it will be read."""
-        notes: list[str] = []
+        unchecked = question.audience.unchecked
+        notes = [texts.groups_unchecked(unchecked)] if unchecked else []
         text = _UNREADABLE.sub(" ", question.text)
         if len(text) > self._settings.max_question:
             text = text[: self._settings.max_question]

@@ -32,6 +32,11 @@ class ReadUnit:
         return frozenset(content_stems(self.text))
 
     @cached_property
+    def wording(self) -> frozenset[str]:
+        """Content words without digits: what two versions of a statement share."""
+        return frozenset(word for word in self.content if not any(c.isdigit() for c in word))
+
+    @cached_property
     def numbers(self) -> frozenset[str]:
         """Numbers in one form."""
         return frozenset(numbers(self.text))

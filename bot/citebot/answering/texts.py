@@ -24,6 +24,14 @@ def question_cut(limit: int) -> str:
     return f"only the first {limit:,} characters of the question were read"
 
 
+def groups_unchecked(sources: Sequence[str]) -> str:
+    """Group lists are too old, so what only they open was left out."""
+    return (
+        f"documents for your groups in {', '.join(sources)} may be left out: "
+        "who is in these groups was not checked for too long, and counts again once the source is read"
+    )
+
+
 def unknown(titles: Sequence[str]) -> str:
     """The passages do not answer the question."""
     return f"I don't know. The closest I found: {_listed(titles)}." if titles else NOTHING_FOUND

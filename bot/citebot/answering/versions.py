@@ -116,7 +116,6 @@ def _statements(passage: Passage, lexical: Lexical) -> list[tuple[frozenset[str]
         figures = unit.numbers
         if not figures:
             continue
-        words = frozenset(word for word in unit.content if not any(c.isdigit() for c in word))
-        if len(words) >= 3 and (about or not words.isdisjoint(lexical.terms)):
-            found.append((words, figures))
+        if len(unit.wording) >= 3 and (about or not unit.wording.isdisjoint(lexical.terms)):
+            found.append((unit.wording, figures))
     return found
