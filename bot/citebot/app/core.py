@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from functools import cached_property
 from citebot.access import Directory
 from citebot.answering import AnswerPath
 from citebot.app.sources import known_source, source_context, source_of
+from citebot.app.threads import in_own_thread
 from citebot.errors import CitebotError
 from citebot.ingest import EmbeddingWorker, Feeder, SyncProgress, SyncRunner
 from citebot.model import AnswerEvent, Audience, Conversation, Passage, Person, Question, ScoredPassage, Turn
@@ -20,6 +23,8 @@ from citebot.ports import DocumentView, Embedder, Generator, Index, Reranker, So
 from citebot.settings import Settings
 from citebot.storage import Database, documents, index_log, purge, sources
 
+STOPPING_SECONDS = 2.0
+"""What a source that is being read gets to come to a point where it can be left."""
 ANYBODY = ""
 """The id of an asker who has not said who they are: a member of the team without groups."""
 
@@ -172,6 +177,7 @@ class Citebot:
         allow_removals: bool = False,
     ) -> SyncProgress:
         """Read one source now and bring the index up to date with it."""
+        ending = threading.Event()
 
         def run() -> SyncProgress:
             with self.database.read() as tx:
@@ -180,22 +186,36 @@ class Citebot:
                 self.database,
                 source_of(row, self.plugins, self.settings),
                 source=name,
-                context=source_context(self.settings, name, stop=stop),
+                context=source_context(
+                    self.settings, name, stop=lambda: ending.is_set() or (stop is not None and stop())
+                ),
                 settings=self.settings.ingest,
                 document_fetched=self.plugins.document_fetched_sync,
                 progress=progress,
                 allow_removals=allow_removals,
+                holder=self._holder,
             )
             return runner.run()
 
-        work = asyncio.create_task(asyncio.to_thread(run))
-        while not work.done():
-            # Words are found while the sync goes on.
-            await asyncio.wait({work}, timeout=1.0)
-            await self.feeder.catch_up()
+        work = in_own_thread(run, name=f"sync {name}")
+        try:
+            while not work.done():
+                # Words are found while the sync goes on.
+                await asyncio.wait({work}, timeout=1.0)
+                await self.feeder.catch_up()
+        finally:
+            ending.set()
+            if not work.done():
+                # Cancelled: let it put down what it holds. What hangs is left to die with the process.
+                await asyncio.wait({work}, timeout=STOPPING_SECONDS)
         result = work.result()
         await self.plugins.sync_finished(source=name, counts=result.counts())
         return result
+
+    @property
+    def _holder(self) -> str:
+        """Who reads sources: whoever owns this data folder on this machine, so that the next start goes on at once."""
+        return f"{socket.gethostname()}:{self.settings.data_dir}"
 
     async def remove_source(self, name: str) -> int:
         """Remove a source with everything from it; returns how many documents it had."""

@@ -5,10 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong use. Errors are one line on stderr; `--deb
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
-
-from citebot.errors import CitebotError
 
 if TYPE_CHECKING:
     from citebot.cli.root import cli as cli
@@ -18,13 +15,7 @@ def main() -> None:
     """Run the command line and exit."""
     from citebot.cli.root import cli
 
-    try:
-        cli.main(standalone_mode=True)
-    except CitebotError as error:
-        from citebot.cli.output import complain
-
-        complain(error)
-        sys.exit(error.exit_code)
+    cli.main()
 
 
 def __getattr__(name: str) -> object:

@@ -19,7 +19,12 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def list_answers(invocation: Invocation, limit: int, as_json: bool) -> None:
-    """List the newest answers."""
+    r"""List the newest answers.
+
+    \b
+    Example:
+      citebot answers list -n 50
+    """
     from citebot.storage import answers
 
     with invocation.database() as database, database.read() as tx:
@@ -39,7 +44,12 @@ def list_answers(invocation: Invocation, limit: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show_answer(invocation: Invocation, answer_id: str, as_json: bool) -> None:
-    """Show one answer with its whole trace: stages, scores, timings, and how much was withheld."""
+    r"""Show one answer and how it came about: stages, scores, timings, and how much was withheld.
+
+    \b
+    Example:
+      citebot answers show 63d8507853a34964a8c830b9725250d0
+    """
     from citebot.storage import answers
 
     with invocation.database() as database, database.read() as tx:

@@ -17,7 +17,12 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def show_config(invocation: Invocation, as_json: bool) -> None:
-    """Show the settings in force, secrets masked."""
+    r"""Show the settings in force, secrets masked.
+
+    \b
+    Example:
+      citebot --set answering.threshold=0.4 config show
+    """
     from citebot.settings import show
 
     tree = show(invocation.settings)
@@ -32,7 +37,12 @@ def show_config(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show_schema(invocation: Invocation, as_json: bool) -> None:
-    """Print the JSON schema of all settings, those of the loaded plugins included."""
+    r"""Print the JSON schema of all settings, also of those that plugins bring.
+
+    \b
+    Example:
+      citebot config schema > citebot.schema.json
+    """
     from citebot.settings import schema
 
     # It is JSON either way: a schema has no other form that people read.

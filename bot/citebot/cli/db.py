@@ -17,7 +17,12 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def upgrade(invocation: Invocation, as_json: bool) -> None:
-    """Bring the schema up to date. SQLite does this by itself at start; PostgreSQL only here."""
+    r"""Bring the schema up to date. SQLite does this by itself at start; PostgreSQL only here.
+
+    \b
+    Example:
+      citebot db upgrade
+    """
     from citebot.app import connect
     from citebot.storage import schema
 
@@ -40,7 +45,12 @@ def upgrade(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def current(invocation: Invocation, as_json: bool) -> None:
-    """Show which schema the database has and which this Citebot wants."""
+    r"""Show the schema there is and the one that is wanted.
+
+    \b
+    Example:
+      citebot db current
+    """
     from citebot.app import connect
     from citebot.storage import schema
 
@@ -59,7 +69,12 @@ def current(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def check(invocation: Invocation, as_json: bool) -> None:
-    """Fail unless the schema is the one this Citebot wants."""
+    r"""Fail unless the schema is the one that is wanted.
+
+    \b
+    Example:
+      citebot db check
+    """
     from citebot.app import connect
     from citebot.storage import schema
 

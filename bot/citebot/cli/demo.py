@@ -26,11 +26,17 @@ OWN_RULES = {"front_matter_readers": True, "people": "people.json"}
 
 @click.command("demo")
 @click.option("--once", is_flag=True, help="Exit after the printed answer instead of serving the web chat.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port of the web chat.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the web chat.  [default: platform.console.port]")
 @json_option
 @click.pass_obj
 def command(invocation: Invocation, once: bool, port: int | None, as_json: bool) -> None:
-    """Index a fictional company, ask one question, print the cited answer, and serve the web chat."""
+    r"""Try it with a fictional company: one cited answer here, then the web chat to ask more.
+
+    \b
+    Examples:
+      citebot demo
+      citebot demo --once
+    """
     _prepare(invocation, port)
     script = json.loads((SAMPLE / "demo.json").read_text("utf-8"))
     answer = invocation.run(lambda bot: _first_answer(invocation, bot, script, quiet=as_json), owner=True)

@@ -23,7 +23,14 @@ ROOMY = 1_000_000_000
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    """Check the installation, settings, database, index, model and sources; exit 1 if something is wrong."""
+    r"""Check everything and say what to mend: installation, settings, database, index, model, sources.
+
+    The exit code is 1 when something is wrong.
+
+    \b
+    Example:
+      citebot doctor
+    """
     found = list(examine(ctx.obj))
     if as_json:
         print_json([{"ok": f.ok, "what": f.what, "fix": f.fix} for f in found])

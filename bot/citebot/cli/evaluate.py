@@ -42,7 +42,7 @@ def command() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder in the BEIR layout: corpus.jsonl, queries.jsonl (with optional history), qrels.",
 )
-@click.option("--split", default="", help="Which qrels file (default: test, dev or train, the first that exists).")
+@click.option("--split", default="", help="Which qrels file.  [default: test, dev or train, the first there is]")
 @click.option(
     "--run-file", type=click.Path(dir_okay=False, path_type=Path), help="Also write the ranking as a TREC run."
 )
@@ -50,7 +50,12 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def run(invocation: Invocation, folder: Path, split: str, run_file: Path | None, limit: int, as_json: bool) -> None:
-    """Index a data set in a folder of its own and measure nDCG, recall, MRR and hits of the whole retrieval."""
+    r"""Measure the retrieval on a data set: nDCG, recall, MRR, hits. It is indexed in a folder of its own.
+
+    \b
+    Example:
+      citebot eval run --dataset ./scifact --run-file scifact.run
+    """
     dataset = load_beir(folder, split=split)
     invocation.override({"data_dir": invocation.settings.data_dir / "eval" / dataset.name})
     report = invocation.run(lambda bot: _measure(invocation, bot, dataset, limit=limit, quiet=as_json), owner=True)
@@ -70,7 +75,12 @@ def run(invocation: Invocation, folder: Path, split: str, run_file: Path | None,
 @json_option
 @click.pass_obj
 def answers(invocation: Invocation, path: Path, as_json: bool) -> None:
-    """Ask every question as its person against what is indexed, and measure answers, citations and refusals."""
+    r"""Measure answers, citations and refusals. Every question is asked as its person, in what is indexed.
+
+    \b
+    Example:
+      citebot eval answers --questions questions.jsonl
+    """
     questions = load_questions(path)
     report = invocation.run(lambda bot: _ask_all(bot, questions, quiet=as_json))
     _show(report.to_json() if as_json else answer_table(report), as_json=as_json)

@@ -19,7 +19,12 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def status(invocation: Invocation, as_json: bool) -> None:
-    """Show what the index holds and how far behind the database it is."""
+    r"""Show what the index holds, and how far behind it is.
+
+    \b
+    Example:
+      citebot index status
+    """
     facts = invocation.run(lambda bot: bot.index_status())
     if as_json:
         print_json(dataclasses.asdict(facts))
@@ -31,7 +36,12 @@ def status(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def rebuild(invocation: Invocation, as_json: bool) -> None:
-    """Build the index anew from the database; vectors are kept, nothing is embedded again."""
+    r"""Build the index anew from the database. Vectors are kept, nothing is embedded again.
+
+    \b
+    Example:
+      citebot index rebuild
+    """
     from citebot.cli.progress import rebuild_index
 
     facts = invocation.run(lambda bot: rebuild_index(bot, quiet=as_json), owner=True)
@@ -45,7 +55,12 @@ def rebuild(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def purge(invocation: Invocation, as_json: bool) -> None:
-    """Erase deleted text from the files of the index and the database."""
+    r"""Erase deleted text from the files of the index and the database.
+
+    \b
+    Example:
+      citebot source remove handbook && citebot index purge
+    """
     facts = invocation.run(lambda bot: bot.purge(), owner=True)
     if as_json:
         print_json(dataclasses.asdict(facts))

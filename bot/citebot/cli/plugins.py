@@ -20,7 +20,12 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def list_plugins(invocation: Invocation, as_json: bool) -> None:
-    """List the installed plugins and which of them are enabled."""
+    r"""List the installed plugins and which of them are enabled.
+
+    \b
+    Example:
+      citebot plugins list
+    """
     plugins = invocation.plugins.plugins()
     if as_json:
         print_json([dataclasses.asdict(plugin) for plugin in plugins])
@@ -37,7 +42,12 @@ def list_plugins(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show_plugin(invocation: Invocation, name: str, as_json: bool) -> None:
-    """Show one plugin."""
+    r"""Show one plugin.
+
+    \b
+    Example:
+      citebot plugins show files
+    """
     for plugin in invocation.plugins.plugins():
         if plugin.name == name:
             facts = dataclasses.asdict(plugin)

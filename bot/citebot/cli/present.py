@@ -45,11 +45,17 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
 
 def print_answer_end(answer: Answer) -> None:
     """Print what stands below an answer: its sources, what to know about it, and its id."""
+    if answer.citations or answer.closest:
+        click.echo()
     for line in citation_lines(answer.citations):
         click.echo(line)
+    cited = {citation.passage.id for citation in answer.citations}
+    for hit in answer.closest:
+        if hit.passage.id not in cited:
+            click.echo(f" ·  {where(hit.passage)}")
     for text in answer.notes:
-        click.secho(f"· {text}", dim=True)
-    click.secho(f"answer {answer.id} · confidence {answer.confidence:.2f} · citebot answers show {answer.id}", dim=True)
+        click.secho(f"Note: {text}", dim=True)
+    click.secho(f"\nConfidence {answer.confidence:.2f}. How it came about: citebot answers show {answer.id}", dim=True)
 
 
 def citation_lines(citations: Iterable[Citation]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,12 +93,53 @@ class Root(click.Group):
             complain(f"Something went wrong inside Citebot ({type(error).__name__}: {error}). --debug shows where.")
             ctx.exit(1)
 
+    def main(
+        self,
+        args: Any = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run and exit; every complaint is one line, also those of click."""
+        run = partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
+        if not standalone_mode:
+            return run()
+        try:
+            code = run()
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            complain(_with_help(error))
+            sys.exit(error.exit_code)
+        except CitebotError as error:
+            # Raised before a command was found.
+            complain(error)
+            sys.exit(error.exit_code)
+        except click.Abort:
+            complain("Stopped.")
+            sys.exit(1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _with_help(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    line = error.format_message().rstrip(".")
+    return f"{line}. “{context.command_path} --help” shows how." if context else f"{line}."
+
 
 @click.command(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
-    "--config", type=click.Path(dir_okay=False, path_type=Path), help="Settings file (default: citebot.toml)."
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Settings file.  [default: ./citebot.toml if there is one]",
 )
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where Citebot keeps everything.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where Citebot keeps everything.  [default: setting data_dir]",
+)
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one setting, as answering.threshold=0.4."
 )
@@ -105,8 +147,13 @@ class Root(click.Group):
 @click.version_option(citebot.__version__, prog_name="citebot")
 @click.pass_context
 def cli(ctx: click.Context, /, **_options: Any) -> None:
-    """Answer a team's questions from what the team already wrote, with a citation for every claim.
+    r"""Answer a team's questions from what the team already wrote, with a citation for every claim.
 
-    Try `citebot demo`, then `citebot source add files --help`.
+    \b
+    Examples:
+      citebot demo
+      citebot source add files --name handbook --path ./docs
+      citebot source sync
+      citebot ask "How many days of leave do I get?"
     """
     ctx.ensure_object(Invocation).take(ctx.params)

@@ -14,12 +14,17 @@ from citebot.cli.present import hit_to_json, where
 @click.command("search")
 @click.argument("question")
 @click.option("-k", "limit", default=10, show_default=True, type=click.IntRange(1, 200), help="How many passages.")
-@click.option("--as", "person", metavar="PERSON", help="Search as this person (default: a member without groups).")
+@click.option("--as", "person", metavar="PERSON", help="Search as this person.  [default: a member without groups]")
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="Search only this source; may be repeated.")
 @json_option
 @click.pass_obj
 def command(invocation: Invocation, /, question: str, limit: int, as_json: bool, **options: Any) -> None:
-    """Search for QUESTION and show each leg's score beside the fused one."""
+    r"""Show what the search finds, each leg's score beside the fused one.
+
+    \b
+    Example:
+      citebot search -k 5 --as alice "annual leave"
+    """
     found = invocation.run(lambda bot: bot.search(question, limit=limit, **options))
     if as_json:
         print_json({"question": question, "notes": list(found.notes), "hits": [hit_to_json(hit) for hit in found.hits]})
@@ -34,4 +39,4 @@ def command(invocation: Invocation, /, question: str, limit: int, as_json: bool,
         empty="Nothing found. “citebot source list” shows what is indexed.",
     )
     for text in found.notes:
-        click.secho(f"· {text}", dim=True)
+        click.secho(f"Note: {text}", dim=True)

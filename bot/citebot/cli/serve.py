@@ -12,8 +12,8 @@ from citebot.cli.invocation import Invocation
 
 
 @click.command("serve")
-@click.option("--host", help="Address of the web chat; other than loopback needs a token.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port of the web chat.")
+@click.option("--host", help="Address of the web chat; other than loopback needs a token.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the web chat.  [default: platform.console.port]")
 @click.option(
     "--role",
     type=click.Choice(["all", "gateway", "sync"]),
@@ -21,12 +21,19 @@ from citebot.cli.invocation import Invocation
     show_default=True,
     help="What this process does: take questions, answer them, read sources, or all of it.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
 @click.pass_obj
-def command(invocation: Invocation, /, role: Role, **options: Any) -> None:
-    """Serve the web chat, answer questions and keep the sources in sync. /livez and /readyz tell how it is."""
+def command(invocation: Invocation, /, role: Role, as_json: bool, **options: Any) -> None:
+    r"""Serve the web chat and keep the sources in sync. /livez and /readyz tell how it is.
+
+    \b
+    Examples:
+      citebot serve
+      CITEBOT_PLATFORM__CONSOLE__TOKEN=… citebot serve --host 0.0.0.0
+    """
     from citebot.app.serving import serve
 
     platform = invocation.settings.platform.use
     given = {f"platform.{platform}.{key}": value for key, value in options.items() if value is not None}
-    invocation.override(given)
+    invocation.override({**given, **({"log.json_lines": True} if as_json else {})})
     asyncio.run(serve(invocation.settings, invocation.plugins, role=role))

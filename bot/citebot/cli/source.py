@@ -19,7 +19,12 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def types(invocation: Invocation, as_json: bool) -> None:
-    """List the kinds of source that can be added."""
+    r"""List the kinds of source that can be added.
+
+    \b
+    Example:
+      citebot source types
+    """
     parts = invocation.plugins.parts("source")
     if as_json:
         print_json([{"type": p.name, "summary": p.summary, "settings": p.Settings.model_json_schema()} for p in parts])
@@ -34,7 +39,12 @@ command.add_command(AddGroup(name="add", help="Add a source; “citebot source a
 @json_option
 @click.pass_obj
 def list_sources(invocation: Invocation, as_json: bool) -> None:
-    """List the sources with their freshness."""
+    r"""List the sources with their freshness.
+
+    \b
+    Example:
+      citebot source list
+    """
     from citebot.storage import sources
 
     with invocation.database() as database, database.read() as tx:
@@ -58,7 +68,12 @@ def list_sources(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(invocation: Invocation, name: str, failed: bool, as_json: bool) -> None:
-    """Show one source: settings, freshness, and what could not be read."""
+    r"""Show one source: settings, freshness, and what could not be read.
+
+    \b
+    Example:
+      citebot source show handbook --failed
+    """
     from citebot.storage import sources, todo
 
     with invocation.database() as database, database.read() as tx:
@@ -95,7 +110,12 @@ def show(invocation: Invocation, name: str, failed: bool, as_json: bool) -> None
 @json_option
 @click.pass_context
 def check(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Check a source's set-up: reach, rights, readers."""
+    r"""Check a source's set-up: reach, rights, readers.
+
+    \b
+    Example:
+      citebot source check handbook
+    """
     from citebot.app.sources import findings
 
     invocation: Invocation = ctx.obj
@@ -115,7 +135,13 @@ def check(ctx: click.Context, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def sync(ctx: click.Context, names: tuple[str, ...], allow_removals: bool, no_vectors: bool, as_json: bool) -> None:
-    """Read sources now (all of them without NAME) and index what changed."""
+    r"""Read sources now and index what changed. Without NAME, all that are not paused.
+
+    \b
+    Examples:
+      citebot source sync
+      citebot source sync handbook --no-vectors
+    """
     from citebot.cli.progress import sync_sources
 
     invocation: Invocation = ctx.obj
@@ -134,7 +160,13 @@ def sync(ctx: click.Context, names: tuple[str, ...], allow_removals: bool, no_ve
 @json_option
 @click.pass_obj
 def pause(invocation: Invocation, name: str, resume: bool, as_json: bool) -> None:
-    """Stop reading a source on schedule; what is indexed stays."""
+    r"""Stop reading a source on schedule; what is indexed stays.
+
+    \b
+    Examples:
+      citebot source pause handbook
+      citebot source pause handbook --resume
+    """
     from citebot.storage import sources
 
     with invocation.database() as database, database.write() as tx:
@@ -153,7 +185,12 @@ def pause(invocation: Invocation, name: str, resume: bool, as_json: bool) -> Non
 @json_option
 @click.pass_obj
 def remove(invocation: Invocation, name: str, yes: bool, as_json: bool) -> None:
-    """Remove a source with all its documents, passages and vectors."""
+    r"""Remove a source with all its documents, passages and vectors.
+
+    \b
+    Example:
+      citebot source remove handbook
+    """
     from citebot.storage import sources
 
     with invocation.database() as database, database.read() as tx:
