@@ -86,6 +86,8 @@ class Audience:
     principals: frozenset[str]
     label: str = ""
     """For people and traces: "alice", "#engineering"."""
+    unchecked: tuple[str, ...] = ()
+    """Sources whose group lists are too old to count: what they open is left out, and the asker is told."""
 
     def may_read(self, readers: Readers) -> bool:
         """Whether every member of this audience may read a document with these readers."""

@@ -56,13 +56,18 @@ class Directory:
         principals = set(covering - {EVERYONE} if shared else covering)
         if conversation is not None and conversation.visibility in {"public", "private", "shared"} and conversation.id:
             principals.add(channel_principal(conversation.platform, conversation.tenant, conversation.id))
-        return Audience(frozenset(principals), label=_label(readers, conversation))
+        unchecked = set().union(*(self._unchecked(person.id) for person in readers if person.id))
+        return Audience(frozenset(principals), _label(readers, conversation), tuple(sorted(unchecked)))
 
     def _groups_of(self, person: str) -> frozenset[str]:
         with self._database.read() as tx:
             fresh_after = self._database.now(tx) - self._staleness
             reported = people.groups_of(tx, person, fresh_after=fresh_after)
         return reported | frozenset(self._settled.get(person, ()))
+
+    def _unchecked(self, person: str) -> frozenset[str]:
+        with self._database.read() as tx:
+            return people.stale_origins(tx, person, fresh_after=self._database.now(tx) - self._staleness)
 
 
 def _label(readers: frozenset[Person], conversation: Conversation | None) -> str:
