@@ -7,6 +7,7 @@ contractors?") leans on the earlier ones with more weight.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from citebot.answering.wordlists import REFERRING
@@ -15,6 +16,10 @@ from citebot.model import Question
 
 _JOINING = frozenset({"and", "or", "but", "also", "then", "so", "for", "und", "oder", "aber", "auch", "dann", "für"})
 _LEADING = _JOINING | {"what", "about", "how", "wie", "was", "ist", "mit"}
+_WHICH = frozenset({"which", "whose", "welche", "welcher", "welches", "wessen"})
+_BARE = 3
+_NAMED = re.compile(r"(?<=[^\W_][ ,])[A-ZÄÖÜ][\w-]+")
+_NAMES = 8
 _LEANING_WEIGHT = 0.6
 _TURNS_BACK = 3
 
@@ -50,17 +55,24 @@ class Contextualiser:
         """Make the last turn stand alone."""
         last = strip_speaker(question.text)
         asked = [strip_speaker(turn.text) for turn in question.history if turn.role == "user"]
+        answered = [turn.text for turn in question.history if turn.role == "assistant"]
         earlier = _topic(asked)
         leans = bool(earlier) and _leans(last)
         terms = content_stems(last)
+        search = search_words(last)
         context = _new_words(earlier, last) if earlier else ""
         if leans:
+            named = _new_words(" ".join(_names(answered[-1])), f"{last} {earlier}") if answered else ""
+            context = f"{context} {named}".strip()
+            if not terms:
+                # Nothing but "who do I tell?": the earlier turn is what to look for.
+                search, context = context or search, ""
             terms = [*terms, *(term for term in content_stems(earlier) if term not in terms)]
         return Standalone(
             text=f"{earlier.rstrip(' ?!.')}? {last}" if leans else last,
             last=last,
             earlier=earlier,
-            search_text=search_words(last),
+            search_text=search,
             context_text=context,
             leans=leans,
             context_weight=max(_LEANING_WEIGHT, self._context_weight) if leans else self._context_weight,
@@ -91,6 +103,8 @@ def _leans(turn: str) -> bool:
     content = content_stems(turn)
     if not content:
         return True
+    if len(found) <= _BARE and found[0] in _WHICH:
+        return True
     if len(content) <= 2 and found[0] in _LEADING and not _asks_fully(found):
         return True
     return len(content) <= 2 and any(word in REFERRING for word in found)
@@ -102,6 +116,12 @@ def _asks_fully(found: list[str]) -> bool:
     if opening in _JOINING:
         return False
     return not (rest[:1] in (["about"], ["mit"]) or rest == ["ist", "mit"])
+
+
+def _names(answer: str) -> list[str]:
+    """What the last answer named: "it" may mean any of these."""
+    named = [*_NAMED.findall(answer), *(word for word in WORD.findall(answer) if any(c.isdigit() for c in word))]
+    return list(dict.fromkeys(named))[:_NAMES]
 
 
 def _new_words(earlier: str, last: str) -> str:

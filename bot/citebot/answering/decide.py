@@ -29,10 +29,10 @@ _HEADING_SHARE = 0.5
 WITH_VECTORS = {"bias": -4.25, "sentence_lift": 4.89, "passage_coverage": 1.49, "sentence_coverage": 1.43}
 WORDS_ONLY = {"bias": -2.36, "passage_coverage": 1.12, "sentence_coverage": 3.07}
 PRIOR = math.log(2)
-"""Half of the fitting set has no answer; of the questions a team asks about its own documents, two in three have one."""
+"""Half of the fitting set has no answer; of what a team asks about its own documents, two in three have one."""
 # By hand: the fitting set names nothing exactly. A question about ABC-123 is not answered by passages without ABC-123.
 MISSING_NAME = -2.0
-FOUND_NAME = 1.5
+FOUND_NAME = 0.5
 
 
 @dataclass(frozen=True, slots=True)

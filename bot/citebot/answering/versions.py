@@ -16,7 +16,7 @@ from citebot.model import Passage, ScoredPassage
 _LOOKED_AT = 12
 _SAME_STATEMENT = 0.55
 _SAME_WORDING = 0.8
-_AS_RELEVANT = 0.7
+_AS_RELEVANT = 0.4
 # Words of a title that tell versions apart rather than subjects.
 _VERSION_WORDS = frozenset(
     {
