@@ -36,9 +36,9 @@ class WordIndex:
         """Replace and remove, durably."""
         writer = self._open_writer()
         for key in removals:
-            writer.delete_documents("id", key)
+            writer.delete_documents_by_term("id", key)
         for entry in puts:
-            writer.delete_documents("id", entry.id)
+            writer.delete_documents_by_term("id", entry.id)
             writer.add_document(self._document(entry))
         writer.commit()
         self._index.reload()
