@@ -11,7 +11,7 @@ help: ## This list
 
 demo: ## Index a sample company, print a cited answer, serve the web chat (ONCE=1: exit after the answer)
 	@scripts/make_venv.sh runtime
-	@$(VENV)/bin/citebot demo $(if $(ONCE),--once) $(ARGS)
+	@CITEBOT_DATA_DIR=$${CITEBOT_DATA_DIR:-.demo} $(VENV)/bin/citebot demo $(if $(ONCE),--once) $(ARGS)
 
 test: ## Everything that CI runs; STEPS="lint types" runs some of it
 	@scripts/make_venv.sh dev
