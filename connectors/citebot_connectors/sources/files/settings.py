@@ -31,7 +31,9 @@ class FilesSettings(BaseModel):
         [], description='Readers by path, the first match counts: [{"glob": …, "readers": […]}].'
     )
     front_matter_readers: bool = Field(
-        False, description="Let a file's own `readers:` line decide. Only where every author may open what they write."
+        False,
+        description="Let a file's own `readers:` line decide. Only where every author may open what they write; "
+        "otherwise such a line can only close.",
     )
-    people: str = Field("", description='JSON file in the folder with {"groups": {"name": ["person", …]}}.')
+    people: str = Field("", description='JSON or TOML file in the folder with {"groups": {"name": ["person", …]}}.')
     url_prefix: str = Field("", description="Address that a file's path is appended to; without it links are file://.")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import html
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatch
@@ -16,7 +17,10 @@ from pydantic import BaseModel
 from citebot.errors import StopSync
 from citebot.model import Batch, Document, DocumentFormat, Failed, Finding, Gone, Group, Json, Readers, Ref
 from citebot.ports import PartContext, SourceContext, SourceSpec
+from citebot_connectors.sources.files.decoding import decode
 from citebot_connectors.sources.files.front_matter import moment, split, words
+from citebot_connectors.sources.files.groups import read_groups
+from citebot_connectors.sources.files.reading import read_file, version_of
 from citebot_connectors.sources.files.settings import FilesSettings
 from citebot_connectors.sources.files.walking import walk
 from citebot_connectors.sources.principals import readers_of
@@ -30,8 +34,9 @@ FORMATS: dict[str, DocumentFormat] = {
     ".pdf": "pdf",
     ".docx": "docx",
 }
-BATCH = 500
-TRIES = 3
+BATCH = 1_000
+_CLOSING = re.compile(r"\s+#+$")
+_TITLE = re.compile(r"<title[^>]{0,200}>(.{1,1000}?)</title", re.DOTALL | re.IGNORECASE)
 
 
 class FilesSource:
@@ -50,104 +55,100 @@ class FilesSource:
         self._tag = readers_of([rules]).tag
 
     def check(self, ctx: SourceContext) -> Iterable[Finding]:
-        if not self._root.is_dir():
-            yield Finding(ok=False, what=f"The folder {self._root} does not exist.", fix="Check the path.")
-            return
         try:
-            found = sum(1 for _ in self._walk())
+            self._must_exist()
+            found = sum(1 for _ in self._walk(ctx))
+            groups = list(self.groups(ctx))
         except StopSync as error:
-            yield Finding(ok=False, what=str(error), fix="Give the user that runs Citebot the right to read it.")
+            yield Finding(ok=False, what=str(error), fix="Check path and people.")
             return
         wanted = ", ".join(self._settings.include)
         if not found:
             yield Finding(
                 ok=False, what=f"{self._root} holds no file that matches {wanted}.", fix="Check path and include."
             )
-        else:
-            yield Finding(ok=True, what=f"{found} files in {self._root}")
-            yield Finding(ok=True, what=f"Readers by default: {', '.join(self._settings.readers) or 'nobody'}")
+            return
+        yield Finding(ok=True, what=f"{found:,} files in {self._root}")
+        yield Finding(ok=True, what=f"Readers of what no rule names: {', '.join(self._settings.readers) or 'nobody'}")
+        if groups:
+            yield Finding(ok=True, what=f"{len(groups)} groups in {self._settings.people}")
 
     def list(self, ctx: SourceContext, cursor: Json) -> Iterator[Batch]:
-        if not self._root.is_dir():
-            raise StopSync(f"The folder {self._root} does not exist (any more). Nothing was removed.")
+        self._must_exist()
         refs: list[Ref] = []
-        for relative, stat in self._walk():
-            refs.append(Ref(relative, version=_version(stat), readers_tag=self._tag))
+        for relative, found in self._walk(ctx):
+            refs.append(Ref(relative, version=version_of(found), readers_tag=self._tag))
             if len(refs) == BATCH:
                 yield Batch(tuple(refs))
                 refs = []
         yield Batch(tuple(refs))
 
     def fetch(self, ctx: SourceContext, ids: Sequence[str]) -> Iterator[Document | Gone | Failed]:
-        if not self._root.is_dir():
-            raise StopSync(f"The folder {self._root} does not exist (any more). Nothing was removed.")
+        self._must_exist()
         for relative in ids:
-            yield self._read(relative)
+            found = read_file(self._root, relative)
+            yield self._document(ctx, relative, *found) if isinstance(found, tuple) else found
 
     def groups(self, ctx: SourceContext) -> Iterable[Group]:
-        if not self._settings.people:
-            return ()
-        path = self._root / self._settings.people
-        try:
-            groups = json.loads(path.read_text("utf-8"))["groups"]
-            return [Group(name, frozenset(map(str, people))) for name, people in groups.items()]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StopSync(
-                f"{path} does not hold groups: {type(error).__name__}. Readers stay as they were."
-            ) from error
+        return read_groups(self._root / self._settings.people) if self._settings.people else ()
 
-    def _walk(self) -> Iterator[tuple[str, os.stat_result]]:
-        for relative, stat in walk(self._root, self._settings.include, self._settings.exclude):
+    def _must_exist(self) -> None:
+        if not self._root.is_dir():
+            what = "is no folder" if self._root.exists() else "does not exist (any more)"
+            raise StopSync(f"{self._root} {what}. Nothing was removed.")
+
+    def _walk(self, ctx: SourceContext) -> Iterator[tuple[str, os.stat_result]]:
+        def note(line: str) -> None:
+            ctx.log.warning("file left out", why=line)
+            ctx.progress(line)
+
+        for relative, found in walk(self._root, self._settings.include, self._settings.exclude, note):
             if relative != self._settings.people:
-                yield relative, stat
+                yield relative, found
 
-    def _read(self, relative: str) -> Document | Gone | Failed:
-        path = self._root / relative
-        try:
-            if not path.resolve(strict=True).is_relative_to(self._root.resolve()):
-                return Gone(relative, "no_access")
-            found = _steady(path)
-        except FileNotFoundError:
-            return Gone(relative)
-        except OSError as error:
-            return Failed(relative, f"{relative} cannot be read: {error.strerror}.")
-        if found is None:
-            return Failed(relative, f"{relative} kept changing while it was read; it will be tried again.")
-        data, stat = found
-        return self._document(relative, data, stat)
-
-    def _document(self, relative: str, data: bytes, stat: os.stat_result) -> Document | Failed:
+    def _document(self, ctx: SourceContext, relative: str, data: bytes, found: os.stat_result) -> Document | Failed:
         kind = FORMATS.get(Path(relative).suffix.lower(), "text")
         values: dict[str, str] = {}
         body: str | bytes = data
-        if kind in ("markdown", "text"):
-            if b"\0" in data[:8192]:
+        if kind in ("markdown", "text", "html"):
+            decoded = decode(data, html=kind == "html")
+            if decoded is None:
                 return Failed(relative, f"{relative} is a binary file, whatever its name says.", permanent=True)
-            values, body = split(data.decode("utf-8", "replace").replace("\r\n", "\n"))
-        elif kind == "html":
-            body = data.decode("utf-8", "replace")
+            body, note = decoded
+            if note:
+                ctx.log.warning("text damaged", file=relative, why=note)
+                ctx.progress(f"{relative} {note}")
+            if kind != "html":
+                values, body = split(body.replace("\r\n", "\n").replace("\r", "\n"))
         return Document(
             id=relative,
             title=values.get("title") or _title(relative, body, kind),
             body=body,
-            readers=self._readers(relative, values),
+            readers=self._readers(ctx, relative, values),
             url=self._url(relative, values),
             format=kind,
-            version=_version(stat),
+            version=version_of(found),
             kind="file" if kind in ("pdf", "docx") else "page",
             path=tuple(Path(relative).parts[:-1]),
-            updated=moment(values.get("updated", "")) or datetime.fromtimestamp(stat.st_mtime, UTC),
+            updated=moment(values.get("updated", "")) or datetime.fromtimestamp(found.st_mtime, UTC),
             authors=words(values.get("authors", "")),
             language=values.get("language", ""),
         )
 
-    def _readers(self, relative: str, values: dict[str, str]) -> Readers:
-        if self._settings.front_matter_readers and "readers" in values:
-            return readers_of(words(values["readers"]))
+    def _readers(self, ctx: SourceContext, relative: str, values: dict[str, str]) -> Readers:
+        ruled = readers_of(self._settings.readers)
         for rule in self._settings.rules:
             if fnmatch(relative, rule.glob):
-                return readers_of(rule.readers)
-        return readers_of(self._settings.readers)
+                ruled = readers_of(rule.readers)
+                break
+        if "readers" not in values:
+            return ruled
+        own = readers_of(words(values["readers"]))
+        if self._settings.front_matter_readers or own.principals >= ruled.principals:
+            return own if self._settings.front_matter_readers else ruled
+        # An author who wrote "board only" must not find it open because the admin does not let authors decide.
+        ctx.log.warning("a file's own readers only close it", file=relative, setting="front_matter_readers")
+        return Readers(own.principals & ruled.principals)
 
     def _url(self, relative: str, values: dict[str, str]) -> str:
         given = values.get("url", "")
@@ -158,24 +159,12 @@ class FilesSource:
         return (self._root / relative).as_uri()
 
 
-def _version(stat: os.stat_result) -> str:
-    return f"{stat.st_mtime_ns}-{stat.st_size}"
-
-
-def _steady(path: Path) -> tuple[bytes, os.stat_result] | None:
-    """The content of a file that did not change while it was read; None if it always did."""
-    for _ in range(TRIES):
-        before = path.stat()
-        data = path.read_bytes()
-        after = path.stat()
-        if _version(before) == _version(after) and len(data) == after.st_size:
-            return data, after
-    return None
-
-
 def _title(relative: str, body: str | bytes, kind: str) -> str:
+    found = ""
     if kind == "markdown" and isinstance(body, str):
-        for line in body.lstrip().split("\n", 3)[:3]:
-            if line.startswith("# "):
-                return line[2:].strip().rstrip("#").strip()
-    return Path(relative).stem.replace("-", " ").replace("_", " ")
+        first = body.lstrip().split("\n", 1)[0]
+        found = _CLOSING.sub("", first[2:].strip()) if first.startswith("# ") else ""
+    elif kind == "html" and isinstance(body, str):
+        named = _TITLE.search(body, 0, 20_000)
+        found = html.unescape(named[1]) if named else ""
+    return " ".join(found.split()) or Path(relative).stem.replace("-", " ").replace("_", " ")

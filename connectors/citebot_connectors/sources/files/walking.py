@@ -3,46 +3,69 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
 from citebot.errors import StopSync
 
+Note = Callable[[str], None]
+"""Called with one line about what is left out."""
 
-def walk(root: Path, include: list[str], exclude: list[str]) -> Iterator[tuple[str, os.stat_result]]:
+
+def walk(
+    root: Path, include: Sequence[str], exclude: Sequence[str], note: Note = lambda line: None
+) -> Iterator[tuple[str, os.stat_result]]:
     """(path relative to root with forward slashes, stat) of every wanted file, in a stable order."""
     real_root = root.resolve()
     seen: set[tuple[int, int]] = set()
     pending = [root]
     while pending:
         folder = pending.pop()
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except OSError as error:
-            if folder == root:
-                raise StopSync(f"The folder {root} cannot be read: {error.strerror}.") from error
-            # Part of the tree is out of sight: whatever is missing now may still be there.
-            raise StopSync(f"The folder {folder} cannot be read: {error.strerror}. Nothing was removed.") from error
-        for entry in entries:
+        for entry in _entries(root, folder):
             path = Path(entry.path)
             relative = path.relative_to(root).as_posix()
-            if entry.name.startswith(".") or any(fnmatch(relative, glob) for glob in exclude):
+            if entry.name.startswith(".") or any(
+                fnmatch(name, glob) for name in (relative, f"{relative}/") for glob in exclude
+            ):
                 continue
-            if entry.is_symlink() and not _inside(path, real_root):
+            if entry.is_symlink() and not inside(path, real_root):
+                note(f"{_shown(relative)} is a link that leads out of the folder or nowhere; it is left out")
                 continue
-            if entry.is_dir():
-                if _first_time(entry, seen):
-                    pending.append(path)
-            elif entry.is_file() and any(fnmatch(entry.name.lower(), glob) for glob in include):
-                yield relative, entry.stat()
+            try:
+                if entry.is_dir():
+                    if _first_time(entry, seen):
+                        pending.append(path)
+                elif entry.is_file() and any(fnmatch(entry.name.lower(), glob.lower()) for glob in include):
+                    if _nameable(relative):
+                        yield relative, entry.stat()
+                    else:
+                        note(f"{_shown(relative)} has a name that is not UTF-8; rename it and it will be read")
+            except FileNotFoundError:
+                continue  # gone since its folder was read
 
 
-def _inside(path: Path, real_root: Path) -> bool:
+def inside(path: Path, real_root: Path) -> bool:
+    """Whether a path ends within the folder once every link is followed."""
     try:
         return path.resolve(strict=True).is_relative_to(real_root)
     except (OSError, RuntimeError):  # a loop of links, or one that leads nowhere
         return False
+
+
+def _entries(root: Path, folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        if folder != root and isinstance(error, FileNotFoundError):
+            return []
+        # Part of the tree is out of sight: whatever is missing now may still be there.
+        hint = "" if folder == root else f', or exclude it: "{folder.relative_to(root).as_posix()}/*"'
+        raise StopSync(
+            f"The folder {folder} cannot be read ({error.strerror}). Nothing was removed. Give the user that runs "
+            f"Citebot the right to read it{hint}."
+        ) from error
 
 
 def _first_time(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> bool:
@@ -52,3 +75,15 @@ def _first_time(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> bool:
         return False
     seen.add(key)
     return True
+
+
+def _nameable(relative: str) -> bool:
+    try:
+        relative.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _shown(relative: str) -> str:
+    return relative.encode(errors="replace").decode()

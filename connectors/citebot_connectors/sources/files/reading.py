@@ -1,0 +1,53 @@
+"""The bytes of one file, whole: not of one that is changing, not from outside the folder, not more than is sane."""
+
+from __future__ import annotations
+
+import os
+import stat as kinds
+from pathlib import Path
+
+from citebot.model import Failed, Gone
+from citebot_connectors.sources.files.walking import inside
+
+TRIES = 3
+LARGEST = 64_000_000
+"""Bytes; what the parser takes is a setting of ingest, this only keeps a disk image out of memory."""
+
+
+def version_of(found: os.stat_result) -> str:
+    """Changes when the file does."""
+    return f"{found.st_mtime_ns}-{found.st_size}"
+
+
+def read_file(root: Path, relative: str) -> tuple[bytes, os.stat_result] | Gone | Failed:
+    """Content and stat of a file that stood still while it was read."""
+    path = root / relative
+    try:
+        path.stat()
+        if not inside(path, root.resolve()):
+            return Gone(relative, "no_access")
+        return _steady(path, relative)
+    except (FileNotFoundError, NotADirectoryError):
+        return Gone(relative)
+    except ValueError:
+        return Gone(relative)  # no path at all: it holds a zero character
+    except OSError as error:
+        return Failed(relative, f"{relative} cannot be read: {error.strerror}.")
+
+
+def _steady(path: Path, relative: str) -> tuple[bytes, os.stat_result] | Failed:
+    for _ in range(TRIES):
+        # Not following a link that took the file's place since we looked where it leads.
+        with open(os.open(path.resolve(strict=True), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:  # noqa: PTH123
+            before = os.fstat(stream.fileno())
+            if not kinds.S_ISREG(before.st_mode):
+                return Failed(relative, f"{relative} is no file.", permanent=True)
+            if before.st_size > LARGEST:
+                why = f"{relative} has {before.st_size:,} bytes; {LARGEST:,} are the most."
+                return Failed(relative, why, permanent=True)
+            data = stream.read(LARGEST + 1)
+            after = os.fstat(stream.fileno())
+        now = path.stat()
+        if version_of(before) == version_of(after) == version_of(now) and len(data) == after.st_size:
+            return data, after
+    return Failed(relative, f"{relative} kept changing while it was read; it will be tried again.")
