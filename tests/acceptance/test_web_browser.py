@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -232,7 +233,7 @@ def test_sources_are_listed_and_can_be_chosen(page: Page, world: World) -> None:
     assert "2 could not be read" in page.one("#sources-list").text
     page.shot("13-sources")
     page.all("#sources-list input")[1].click()
-    assert page.one("#sources-line").text.startswith("Searches handbook · 84 documents · read 3 min ago")
+    assert re.match(r"Searches handbook · 84 documents · read \d+ min ago", page.one("#sources-line").text)
     page.ask("What is the daily allowance?")
     page.answered()
     assert world.desk.accepted[0].sources == ("handbook",)

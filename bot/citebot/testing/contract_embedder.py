@@ -54,9 +54,6 @@ def cosine(one: Embedding, other: Embedding) -> float:
 class EmbedderContract:
     """What Citebot relies on in every embedder."""
 
-    seconds_blocked = 0.5
-    """How long the event loop may stand still while a hundred passages are embedded."""
-
     def make(self, data_dir: Path) -> Embedder:
         """A new embedder that keeps its files in `data_dir`."""
         raise NotImplementedError
@@ -135,13 +132,15 @@ class EmbedderContract:
     @pytest.mark.asyncio
     async def test_the_event_loop_goes_on(self, embedder: Embedder) -> None:
         work = asyncio.create_task(embedder.embed_passages([f"{n} " + "the quick brown fox " * 40 for n in range(100)]))
-        longest, last = 0.0, time.monotonic()
+        began = last = time.monotonic()
+        longest = 0.0
         while not work.done():
             await asyncio.sleep(0.002)
             now = time.monotonic()
             longest, last = max(longest, now - last), now
         assert len(await work) == 100
-        assert longest < self.seconds_blocked
+        # A share, not seconds: an embedder that blocks the loop holds it for nearly all of its work.
+        assert longest < 0.5 * (last - began)
 
     @pytest.mark.asyncio
     async def test_a_cancelled_call_ends_soon_and_harms_nothing(self, embedder: Embedder) -> None:
