@@ -14,6 +14,8 @@ from citebot.answering.words import content_stems
 from citebot.model import Passage, ScoredPassage
 
 _LOOKED_AT = 12
+_NEAR = 6
+"""A page among so many best ones is taken to be about the question, whatever its words."""
 _SAME_STATEMENT = 0.55
 _SAME_WORDING = 0.8
 _AS_RELEVANT = 0.4
@@ -24,6 +26,7 @@ _VERSION_WORDS = frozenset(
         *("legacy", "current", "outdat", "alt", "neu", "richtlini"),
     }
 )
+_OLD = frozenset({"old", "archiv", "archive", "deprecat", "superseded", "legacy", "outdat", "alt"})
 _VERSION = re.compile(r"^(?:v\d+|(?:19|20)\d\d)$")
 
 
@@ -49,8 +52,9 @@ class Versions:
         for newer in sorted(looked, key=lambda hit: age_key(hit.passage), reverse=True):
             if newer.passage.id in gone:
                 continue
+            near = newer in looked[:_NEAR]
             for older in looked:
-                note = _replaces(newer.passage, older.passage, lexical)
+                note = _replaces(newer.passage, older.passage, lexical, near=near)
                 if note is not None:
                     gone.setdefault(older.passage.id, []).append((newer.passage.id, note))
         notes: dict[int, list[str]] = {}
@@ -61,7 +65,7 @@ class Versions:
         return Current(left, {number: tuple(some) for number, some in notes.items()}, tuple(gone))
 
 
-def _replaces(newer: Passage, older: Passage, lexical: Lexical) -> str | None:
+def _replaces(newer: Passage, older: Passage, lexical: Lexical, *, near: bool) -> str | None:
     """None: they may stand side by side. Else the note to show, empty when nothing contradicts."""
     if newer.document_key == older.document_key or not older.updated or age_key(newer) <= age_key(older):
         return None
@@ -70,7 +74,7 @@ def _replaces(newer: Passage, older: Passage, lexical: Lexical) -> str | None:
     if contradiction:
         return texts.older_version(older.title, f"{older.updated:%Y-%m-%d}")
     covers = lexical.coverage(lexical.stems(newer)), lexical.coverage(lexical.stems(older))
-    if versions and covers[0] >= _AS_RELEVANT * covers[1]:
+    if versions and (covers[0] >= _AS_RELEVANT * covers[1] or (near and _says_it_is_old(older, newer))):
         differ = numbers_of(newer.text) != numbers_of(older.text)
         return texts.older_version(older.title, f"{older.updated:%Y-%m-%d}") if differ else ""
     return None
@@ -81,6 +85,16 @@ def same_subject(one: Passage, other: Passage) -> bool:
     return _alike(one.title, other.title) or (
         one.source == other.source and _alike(_page_name(one.document_id), _page_name(other.document_id))
     )
+
+
+def _says_it_is_old(older: Passage, newer: Passage) -> bool:
+    """Whether the older page names a year or version, or calls itself old, and the newer one does not."""
+    return bool(_marks(older) - _marks(newer)) and not _marks(newer)
+
+
+def _marks(passage: Passage) -> frozenset[str]:
+    named = content_stems(f"{passage.title} {_page_name(passage.document_id)}")
+    return frozenset(word for word in named if word in _OLD or _VERSION.match(word))
 
 
 def _alike(one: str, other: str) -> bool:

@@ -22,7 +22,7 @@ class ExtractiveSettings(BaseModel):
 
     sentences: int = Field(4, ge=1, le=20, description="Most sentences of an answer, without lead-ins.")
     keep_within: float = Field(0.65, ge=0, le=1, description="Share of the best score that others must reach.")
-    keep_elsewhere: float = Field(0.85, ge=0, le=1, description="The same for sentences of other passages.")
+    keep_elsewhere: float = Field(0.92, ge=0, le=1, description="The same for sentences of other passages.")
     vectors: int = Field(24, ge=0, description="Sentences compared with the question by vector; 0 uses words alone.")
 
 
