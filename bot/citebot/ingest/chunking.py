@@ -20,6 +20,8 @@ HARD_MAX = 512
 """Most tokens of a chunk: what small encoders take."""
 LEAD_IN = 60
 """Most tokens of what is repeated or carried along when a chunk is cut, such as "You need:" before a list."""
+LONGEST_HEADING = 300
+"""Characters; what is longer is text that somebody set in large letters."""
 LABEL = 100
 """Most characters of the headings of joined sections, written as "Sick leave · Parental leave"."""
 SEPARATOR = " · "
@@ -69,7 +71,7 @@ class _Cutter:
         for block in blocks:
             if block.part != self._part:
                 self._enter_part(block)
-            if block.kind == "heading":
+            if block.kind == "heading" and len(block.text) <= LONGEST_HEADING:
                 self._heading(block)
             else:
                 self._content(block)
@@ -163,7 +165,8 @@ def _joins(last: _Draft, first: tuple[str, ...], draft: _Draft, target: int, min
     most = HARD_MAX if first == draft.headings else target
     if last.tokens + draft.tokens > most:
         return False
-    return first == draft.headings[: len(first)] or first[:-1] == draft.headings[:-1]
+    siblings = len(first) == len(draft.headings) and first[:-1] == draft.headings[:-1]
+    return siblings or first == draft.headings[: len(first)]
 
 
 def _join(last: _Draft, first: tuple[str, ...], draft: _Draft) -> None:

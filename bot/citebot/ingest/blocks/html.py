@@ -24,6 +24,8 @@ INLINE = frozenset([
     "var",
 ])
 # fmt: on
+STRUCK = frozenset(["del", "s", "strike"])
+"""Marked as in Markdown: it holds no more, and a reader must see that."""
 FURNITURE = frozenset(["headerlink", "anchor-link", "mw-editsection", "linenos", "linenodiv", "gutter", "noprint"])
 """Classes of what surrounds text: links to a heading, edit buttons, line numbers."""
 MAX_DEPTH = 200
@@ -87,6 +89,8 @@ class _Walker:
             self._inline.append("\n")
         elif tag == "img":
             self._text(element.get("alt"))
+        elif tag in STRUCK:
+            self._text(_words(element))
         elif tag in INLINE:
             self.children(element, depth)
         else:
@@ -103,7 +107,7 @@ class _Walker:
             return
         if self._lists:
             marker, self._marker = self._marker, ""
-            self._add(Block("list_item", marker + text, level=len(self._lists) - 1))
+            self._add(Block("list_item", (marker or "  ") + text, level=len(self._lists) - 1))
         else:
             self._add(Block("quote" if self._quotes else "paragraph", text))
 
@@ -214,7 +218,7 @@ def _words(element: HtmlElement) -> str:
 
 
 def _pieces(element: HtmlElement) -> Iterator[str]:
-    apart = "" if element.tag in INLINE else " "
+    apart = "~~" if element.tag in STRUCK else "" if element.tag in INLINE else " "
     yield apart
     yield element.text or ""
     if element.tag == "img":

@@ -1,4 +1,4 @@
-"""Markdown (CommonMark with tables and strikethrough), through markdown-it-py."""
+"""Markdown (CommonMark with tables), through markdown-it-py. What is struck out keeps its `~~`: it holds no more."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def slug(heading: str, seen: dict[str, int]) -> str:
 
 @cache
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"maxNesting": 40}).enable(["table", "strikethrough"])
+    return MarkdownIt("commonmark", {"maxNesting": 40}).enable("table")
 
 
 class _Walker:
@@ -116,7 +116,7 @@ class _Walker:
         if self._lists:
             marker, self._marker = self._marker, ""
             text = _TASK.sub(lambda m: f"[{m[1].lower()}] ", text, count=1) if marker else text
-            self._add("list_item", marker + text, level=len(self._lists) - 1)
+            self._add("list_item", (marker or "  ") + text if text else "", level=len(self._lists) - 1)
         else:
             self._add("quote" if self._quotes else "paragraph", text)
 
