@@ -42,11 +42,11 @@ def main() -> None:
 
 async def run(folder: Path, arguments: argparse.Namespace) -> None:
     world = await open_world(
-        arguments.work / "mtrag", _passages(folder), index=arguments.index, embedder=LocalSettings()
+        arguments.work / "mtrag", mtrag_passages(folder), index=arguments.index, embedder=LocalSettings()
     )
     try:
         covered = set((folder / "covered_queries.txt").read_text().split())
-        turns = {row["_id"]: _turns(row["text"]) for row in _lines(folder / "cloud_questions.jsonl")}
+        turns = mtrag_turns(folder)
         qrels = {query: grades for query, grades in read_qrels(folder / "qrels.tsv").items() if query in covered}
         runs = await _runs(world, {query: turns[query] for query in qrels})
     finally:
@@ -117,10 +117,15 @@ def _report(runs: dict[str, Run], qrels: dict[str, dict[str, int]]) -> dict[str,
     return {"text": "\n".join(lines), "figures": {"means": means, "gains in nDCG@5": gains, "questions": len(qrels)}}
 
 
-def _passages(folder: Path) -> list[Text]:
+def mtrag_passages(folder: Path) -> list[Text]:
     with lzma.open(folder / "passages.jsonl.xz", "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     return [Text(row["_id"], row["title"] or heading_line(row["text"]), row["text"]) for row in rows]
+
+
+def mtrag_turns(folder: Path) -> dict[str, list[str]]:
+    """The user turns of each question, oldest first."""
+    return {row["_id"]: _turns(row["text"]) for row in _lines(folder / "cloud_questions.jsonl")}
 
 
 def _lines(path: Path) -> list[dict[str, str]]:

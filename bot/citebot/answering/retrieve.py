@@ -20,7 +20,7 @@ EMBED_SECONDS = 1.0
 FIRST_EMBED_SECONDS = 15.0
 """The first question may have to wait for the model to be loaded."""
 SEARCH_SECONDS = 5.0
-EARLIER_WEIGHT = 0.2
+EARLIER_WEIGHT = 0.1
 LEANING_WEIGHT = 0.6
 
 
