@@ -1,15 +1,22 @@
-"""Databases for tests: SQLite in a temporary folder, and a private PostgreSQL that ends with the session."""
+"""Databases and data folders for tests; a private PostgreSQL that ends with the session; the command line."""
 
 from __future__ import annotations
 
+import json
+import logging
 import os
+import shutil
 import subprocess
+import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fcntl import LOCK_EX, flock
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
+from click.testing import CliRunner, Result
 from sqlalchemy import create_engine, make_url, text
 
 from citebot.storage import Database, schema
@@ -92,3 +99,73 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
             tx.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
     yield opened
     opened.close()
+
+
+class Commands:
+    """`citebot` on one data folder, without vectors: in this process, which is fast, or in one of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.options = ("--data-dir", str(folder), "--set", "embedder.use=none")
+
+    def __call__(self, *args: str, stdin: str = "") -> Result:
+        """Run a command here; anything but a clean exit is raised."""
+        from citebot.cli.root import cli
+
+        handlers = list(logging.getLogger().handlers)
+        try:
+            return CliRunner().invoke(cli, [*self.options, *args], input=stdin, catch_exceptions=False)
+        finally:
+            # Its log goes to a stream that is closed by now.
+            logging.getLogger().handlers[:] = handlers
+            structlog.reset_defaults()
+
+    def json(self, *args: str) -> Any:
+        """What a command prints with `--json`."""
+        result = self(*args, "--json")
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a command as a process."""
+        line = [sys.executable, "-m", "citebot", *self.options, *args]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        return subprocess.Popen(line, text=True, **{**pipes, **options})
+
+    def process(self, *args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run a command as a process to its end."""
+        with self.start(*args, **options) as process:
+            out, err = process.communicate(timeout=100)
+        return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the sample company, made once; copy it before use."""
+    folder = tmp_path_factory.mktemp("sample")
+    done = Commands(folder)("demo", "--once", "--json")
+    assert done.exit_code == 0, done.stderr
+    return folder / "demo"
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Commands]:
+    """Make data folders to run commands on, empty ones; no setting comes from outside."""
+    for name in [name for name in os.environ if name.startswith("CITEBOT_") and not name.startswith("CITEBOT_TEST")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return lambda name: Commands(tmp_path / name)
+
+
+@pytest.fixture
+def citebot(commands: Callable[[str], Commands]) -> Commands:
+    """The command line on an empty data folder."""
+    return commands("data")
+
+
+@pytest.fixture
+def company(commands: Callable[[str], Commands], demo_folder: Path) -> Commands:
+    """The command line on a copy of the sample company."""
+    made = commands("company")
+    shutil.copytree(demo_folder, made.folder)
+    return made

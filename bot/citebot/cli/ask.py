@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from citebot.app import Citebot
 from citebot.cli.invocation import Invocation
 from citebot.cli.output import json_option, print_json
 from citebot.cli.present import answer_to_json, print_answer_end
 from citebot.model import Answer, Done, Status, TextDelta
+
+if TYPE_CHECKING:
+    from citebot.app import Citebot
 
 CLEAR_LINE = "\r\x1b[K"
 

@@ -6,18 +6,18 @@ import asyncio
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from citebot.app import Citebot
-from citebot.app.sources import add_source
 from citebot.cli.ask import ask
 from citebot.cli.invocation import Invocation
 from citebot.cli.output import json_option, note, print_json
 from citebot.cli.present import answer_to_json, print_answer_end
-from citebot.cli.progress import sync_sources
-from citebot.model import Answer
+
+if TYPE_CHECKING:
+    from citebot.app import Citebot
+    from citebot.model import Answer
 
 SAMPLE = Path(str(files("citebot"))) / "sample"
 OWN_RULES = {"front_matter_readers": True, "people": "people.json"}
@@ -67,6 +67,9 @@ def _prepare(invocation: Invocation, port: int | None) -> None:
 
 
 async def _first_answer(invocation: Invocation, bot: Citebot, script: dict[str, Any], *, quiet: bool) -> Answer:
+    from citebot.app.sources import add_source
+    from citebot.cli.progress import sync_sources
+
     known = {source.name for source in await bot.sources()}
     for name, kind, values in (
         ("company", "files", {"path": str(SAMPLE), "exclude": ["README.md"], **OWN_RULES}),

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from citebot.app import Citebot
-from citebot.app.sources import add_source
 from citebot.cli.invocation import Invocation
 from citebot.cli.output import json_option, print_json
-from citebot.cli.progress import bar, sync_sources
-from citebot.evaluation import (
-    AnswerReport,
-    Dataset,
-    EvalQuery,
-    EvalQuestion,
-    RetrievalReport,
-    answer_table,
-    evaluate_answers,
-    evaluate_retrieval,
-    load_beir,
-    load_questions,
-    report_table,
-    write_run,
-)
 from citebot.model import Answer, Done
+
+if TYPE_CHECKING:
+    from citebot.app import Citebot
+    from citebot.evaluation import AnswerReport, Dataset, EvalQuery, EvalQuestion, RetrievalReport
 
 
 @click.group("eval")
@@ -56,6 +43,8 @@ def run(invocation: Invocation, folder: Path, split: str, run_file: Path | None,
     Example:
       citebot eval run --dataset ./scifact --run-file scifact.run
     """
+    from citebot.evaluation import load_beir, report_table, write_run
+
     dataset = load_beir(folder, split=split)
     invocation.override({"data_dir": invocation.settings.data_dir / "eval" / dataset.name})
     report = invocation.run(lambda bot: _measure(invocation, bot, dataset, limit=limit, quiet=as_json), owner=True)
@@ -81,6 +70,8 @@ def answers(invocation: Invocation, path: Path, as_json: bool) -> None:
     Example:
       citebot eval answers --questions questions.jsonl
     """
+    from citebot.evaluation import answer_table, load_questions
+
     questions = load_questions(path)
     report = invocation.run(lambda bot: _ask_all(bot, questions, quiet=as_json))
     _show(report.to_json() if as_json else answer_table(report), as_json=as_json)
@@ -89,8 +80,12 @@ def answers(invocation: Invocation, path: Path, as_json: bool) -> None:
 async def _measure(
     invocation: Invocation, bot: Citebot, dataset: Dataset, *, limit: int, quiet: bool
 ) -> RetrievalReport:
+    from citebot.app.sources import add_source
+    from citebot.cli.progress import bar, sync_sources
+    from citebot.evaluation import evaluate_retrieval
+
     if not await bot.sources():
-        values = {"path": str(dataset.corpus), "default_readers": "everyone"}
+        values = {"path": str(dataset.corpus), "default_readers": ["everyone"]}
         add_source(bot.database, invocation.plugins, invocation.settings, kind="jsonl", name="corpus", values=values)
     await sync_sources(bot, ("corpus",), allow_removals=True, vectors=True, quiet=quiet)
 
@@ -106,6 +101,9 @@ async def _measure(
 
 
 async def _ask_all(bot: Citebot, questions: tuple[EvalQuestion, ...], *, quiet: bool) -> AnswerReport:
+    from citebot.cli.progress import bar
+    from citebot.evaluation import evaluate_answers
+
     async def ask(question: EvalQuestion) -> Answer:
         async for event in bot.ask(question.question, history=question.history, person=question.person):
             if isinstance(event, Done):

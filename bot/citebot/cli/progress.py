@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,7 +21,7 @@ Report = Callable[[str, int, int | None], None]
 @contextmanager
 def bar(title: str, *, quiet: bool) -> Iterator[Report]:
     """A progress bar on stderr; yields what to call with the state of the work."""
-    if quiet:
+    if quiet or not sys.stderr.isatty():
         yield lambda note, done, total: None
         return
     columns = (
@@ -44,6 +44,10 @@ async def sync_sources(
     bot: Citebot, names: Sequence[str], *, allow_removals: bool, vectors: bool, quiet: bool
 ) -> list[dict[str, Any]]:
     """Sync the named sources (all that are not paused without names), then make the missing vectors."""
+    known = {source.name for source in await bot.sources()}
+    for name in names:
+        if name not in known:
+            raise CitebotError(f"There is no source “{name}”. “citebot source list” shows the names.")
     chosen = list(names) or [s.name for s in await bot.sources() if not s.paused]
     if not chosen:
         raise CitebotError(
@@ -95,8 +99,3 @@ async def rebuild_index(bot: Citebot, *, quiet: bool) -> IndexStatus:
     with bar("Rebuilding the index", quiet=quiet) as report:
         await bot.feeder.rebuild(lambda done, total: report("", done, total))
     return await bot.index_status()
-
-
-def as_dict(value: Any) -> dict[str, Any]:
-    """A dataclass as a dictionary for JSON."""
-    return dataclasses.asdict(value)

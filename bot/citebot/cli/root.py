@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from citebot.cli.invocation import Invocation
 from citebot.cli.output import complain, warn
 from citebot.errors import CitebotError, WrongUse
 
-# name → module that holds a click command of that name (`import` is a keyword away from being a problem: none is).
 COMMANDS = {
     "answers": "answers",
     "ask": "ask",
@@ -31,22 +31,22 @@ COMMANDS = {
     "serve": "serve",
     "source": "source",
 }
+"""Name → module that holds a click command of that name."""
+PLUGIN_COMMANDS = "citebot.plugin_commands"
 
 
 class Root(click.Group):
     """Finds built-in commands without importing them all, then the commands of the enabled plugins."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        self._add_plugin_commands(ctx)
-        return sorted({*COMMANDS, *self.commands})
+        return sorted({*COMMANDS, *self._plugin_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
             module = importlib.import_module(f"citebot.cli.{COMMANDS[cmd_name]}")
             command: click.Command = module.command
             return command
-        self._add_plugin_commands(ctx)
-        return self.commands.get(cmd_name)
+        return self._plugin_commands(ctx).get(cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -60,17 +60,18 @@ class Root(click.Group):
             hint = f" Did you mean “{near[0]}”?" if near else " Run “citebot --help” for the list."
             raise WrongUse(f"There is no command “{args[0]}”.{hint}") from error
 
-    def _add_plugin_commands(self, ctx: click.Context) -> None:
+    def _plugin_commands(self, ctx: click.Context) -> Mapping[str, click.Command]:
         # A broken plugin must not take `--help`, `doctor` or `plugins` with it.
-        if ctx.meta.setdefault("citebot.plugin_commands", False):
-            return
-        ctx.meta["citebot.plugin_commands"] = True
-        invocation = ctx.ensure_object(Invocation)
-        invocation.take(ctx.params)
-        try:
-            invocation.plugins.register_commands(self)
-        except CitebotError as error:
-            warn(f"The commands of plugins are missing: {error}")
+        found: click.Group | None = ctx.meta.get(PLUGIN_COMMANDS)
+        if found is None:
+            found = ctx.meta[PLUGIN_COMMANDS] = click.Group()
+            invocation = ctx.ensure_object(Invocation)
+            invocation.take(ctx.params)
+            try:
+                invocation.plugins.register_commands(found, reserved=COMMANDS)
+            except CitebotError as error:
+                warn(f"The commands of plugins are missing: {error}")
+        return found.commands
 
     def invoke(self, ctx: click.Context) -> Any:
         debug = bool(ctx.params.get("debug"))
@@ -102,11 +103,12 @@ class Root(click.Group):
         **extra: Any,
     ) -> Any:
         """Run and exit; every complaint is one line, also those of click."""
-        run = partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
+        arguments = list(sys.argv[1:] if args is None else args)
+        run = partial(super().main, arguments, "citebot", complete_var, standalone_mode=False, **extra)
         if not standalone_mode:
             return run()
         try:
-            code = run()
+            code: object = run()
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(error.exit_code)
@@ -114,7 +116,9 @@ class Root(click.Group):
             complain(_with_help(error))
             sys.exit(error.exit_code)
         except CitebotError as error:
-            # Raised before a command was found.
+            # Raised before a command was found, or to be seen whole.
+            if "--debug" in arguments:
+                raise
             complain(error)
             sys.exit(error.exit_code)
         except click.Abort:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from citebot.app.serving import Role
 from citebot.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from citebot.app.serving import Role
 
 
 @click.command("serve")

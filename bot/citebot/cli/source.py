@@ -197,8 +197,8 @@ def remove(invocation: Invocation, name: str, yes: bool, as_json: bool) -> None:
         status = next((s for s in sources.statuses(tx) if s.name == name), None)
     if status is None:
         raise _unknown(name)
-    if not yes and not click.confirm(f"Remove {name} with its {status.documents} documents from every answer?"):
-        raise CitebotError("Nothing was removed.")
+    if not yes and not _confirmed(f"Remove {name} with its {status.documents} documents from every answer?"):
+        raise CitebotError("Nothing was removed. With --yes nobody is asked.")
     removed = invocation.run(lambda bot: bot.remove_source(name), owner=True)
     if as_json:
         print_json({"name": name, "documents": removed})
@@ -206,6 +206,15 @@ def remove(invocation: Invocation, name: str, yes: bool, as_json: bool) -> None:
         click.echo(
             f"Removed {name} and its {removed} documents. “citebot index purge” also erases them from the files."
         )
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        # Nobody is there to answer.
+        click.echo(err=True)
+        return False
 
 
 def _unknown(name: str) -> CitebotError:

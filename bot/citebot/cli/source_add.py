@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from citebot.cli.invocation import Invocation
 from citebot.cli.output import json_option, print_findings, print_json
-from citebot.errors import CitebotError, WrongUse
+from citebot.errors import WrongUse
 
 SIMPLE = {str: str, int: int, float: float, bool: bool, Path: str}
 
@@ -123,4 +123,4 @@ def _parsed(info: FieldInfo, name: str, value: Any) -> Any:
     try:
         return json.loads(value)
     except ValueError as error:
-        raise CitebotError(f"--{name.replace('_', '-')} takes JSON: {error}.") from error
+        raise WrongUse(f"--{name.replace('_', '-')} takes JSON: {error}.") from error

@@ -1,0 +1,224 @@
+"""Every command: it explains itself, answers people and programs, and ends with the right code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from citebot.cli.root import COMMANDS, cli
+
+CONVERSATION = "chat"
+"""Comes from a plugin, and prints what people read."""
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name="citebot")
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from leaves(inner, (*path, name))
+    else:
+        yield path
+
+
+LEAVES = sorted(leaves(cli))
+
+
+@pytest.fixture
+def beir(tmp_path: Path) -> Path:
+    """A data set of three documents and two questions."""
+    folder = tmp_path / "tiny"
+    (folder / "qrels").mkdir(parents=True)
+    texts = {"owls": "Owls hunt mice at night.", "bees": "Bees make honey.", "ants": "Ants carry leaves."}
+    rows = [{"_id": key, "title": key, "text": text} for key, text in texts.items()]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    questions = [{"_id": "1", "text": "What do owls hunt?"}, {"_id": "2", "text": "Who makes honey?"}]
+    (folder / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions))
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n1\towls\t1\n2\tbees\t1\n")
+    return folder
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    """One question with its reference answer."""
+    row = {
+        "id": "1",
+        "kind": "answerable",
+        "question": "How many days of annual leave do I get?",
+        "person": "alice",
+        "answer": "26 days.",
+        "gold_documents": ["handbook/leave.md"],
+        "gold_sentences": [],
+    }
+    path = tmp_path / "questions.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_every_command_explains_itself(path: tuple[str, ...], citebot: Any) -> None:
+    result = citebot(*path, "--help")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Usage: ")
+    about = result.stdout.split("Options:")[0]
+    assert len(about.splitlines()) >= 4
+    if path[0] in COMMANDS and path[:2] != ("source", "add"):
+        assert f"citebot {path[0]}" in about or f" {' '.join(path)}" in about.split("Example")[1]
+
+
+def test_the_list_of_commands_is_never_cut_to_nothing(citebot: Any) -> None:
+    listed = citebot("--help").stdout.split("Commands:")[1].splitlines()
+
+    names = {line.split()[0] for line in listed if line.strip()}
+    assert names == {*COMMANDS, CONVERSATION}
+
+
+WITH_JSON: dict[str, tuple[str, ...]] = {
+    "answers list": (),
+    "answers show": ("{answer}",),
+    "ask": ("How many days of annual leave do I get?",),
+    "completion": ("bash",),
+    "config schema": (),
+    "config show": (),
+    "db check": (),
+    "db current": (),
+    "db upgrade": (),
+    "demo": ("--once",),
+    "doctor": (),
+    "eval answers": ("--questions", "{questions}"),
+    "eval run": ("--dataset", "{beir}"),
+    "index purge": (),
+    "index rebuild": (),
+    "index status": (),
+    "plugins list": (),
+    "plugins show": ("files",),
+    "search": ("annual leave",),
+    "source add files": ("--name", "more", "--path", "{beir}", "--include", "*.jsonl"),
+    "source add jsonl": ("--name", "more", "--path", "{beir}/corpus.jsonl"),
+    "source check": ("company",),
+    "source list": (),
+    "source pause": ("company",),
+    "source remove": ("company", "--yes"),
+    "source show": ("company",),
+    "source sync": ("tickets",),
+    "source types": (),
+}
+NO_JSON = {CONVERSATION, "serve"}
+"""A conversation, and a server: its logs are JSON lines instead."""
+
+
+def test_no_command_is_left_out() -> None:
+    assert {" ".join(path) for path in LEAVES} == {*WITH_JSON, *NO_JSON}
+
+
+@pytest.mark.parametrize("name", WITH_JSON)
+def test_every_command_speaks_json(name: str, company: Any, beir: Path, questions: Path) -> None:
+    answer = company.json("answers", "list")[0]["id"]
+    given = [part.format(answer=answer, beir=beir, questions=questions) for part in WITH_JSON[name]]
+
+    result = company(*name.split(), *given, "--json")
+
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)
+    assert result.stderr == ""
+
+
+def test_the_life_of_a_source(citebot: Any, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "bikes.md").write_text("# Bicycles\n\nThe company pays 40 euros a month for a leased bicycle.\n")
+    (docs / "cats.md").write_text("# Cats\n\nThe office cat is called Mina.\n")
+
+    added = citebot("source", "add", "files", "--name", "docs", "--path", str(docs))
+    assert added.exit_code == 0
+    assert "citebot source sync docs" in added.stdout
+    assert "never" in citebot("source", "list").stdout
+    synced = citebot("source", "sync")
+    assert "2 saved" in synced.stderr
+
+    asked = citebot("ask", "How much does the company pay for a leased bicycle?")
+    assert "40 euros a month" in asked.stdout
+    assert asked.stdout.index("40 euros") < asked.stdout.index("[1] Bicycles")
+
+    assert citebot.json("source", "pause", "docs") == {"name": "docs", "paused": True}
+    nothing = citebot("source", "sync")
+    assert (nothing.exit_code, nothing.stdout) == (1, "")
+    assert citebot("source", "pause", "docs", "--resume").exit_code == 0
+
+    kept = citebot("source", "remove", "docs", stdin="n\n")
+    assert (kept.exit_code, "Nothing was removed" in kept.stderr) == (1, True)
+    assert citebot("source", "remove", "docs", stdin="y\n").exit_code == 0
+    assert citebot.json("index", "purge")["passages"] == 0
+    assert "I don't know" in citebot("ask", "What is the office cat called?").stdout
+
+
+def test_a_refusal_is_printed_though_nothing_was_streamed(company: Any) -> None:
+    result = company("ask", "Which colour is the moon of Endor?")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("I don't know")
+
+
+def test_streamed_or_not_the_text_is_the_same(company: Any) -> None:
+    question = "How many days of annual leave do I get?"
+
+    streamed, whole = (company("ask", flag, question).stdout for flag in ("--stream", "--no-stream"))
+
+    assert "26 days" in whole
+    assert streamed.split("Confidence")[0] == whole.split("Confidence")[0]
+
+
+def test_people_see_what_is_theirs(company: Any) -> None:
+    hits = {
+        person: {hit["document"] for hit in company.json("search", "-k", "200", "--as", person, "salary bands")["hits"]}
+        for person in ("mara", "nobody@elsewhere")
+    }
+
+    assert hits["nobody@elsewhere"] < hits["mara"]
+
+
+def test_an_answer_can_be_looked_at_later(company: Any) -> None:
+    asked = company.json("ask", "--as", "alice", "How many days of annual leave do I get?")
+
+    listed = company("answers", "list", "-n", "1").stdout
+    shown = company("answers", "show", asked["id"]).stdout
+
+    assert asked["id"] in listed
+    assert asked["text"] in shown
+    assert "asked by alice" in shown
+    assert "retrieve" in shown
+
+
+def test_the_retrieval_of_a_data_set_is_measured_apart(company: Any, beir: Path, tmp_path: Path) -> None:
+    run = tmp_path / "tiny.run"
+
+    result = company("eval", "run", "--dataset", str(beir), "--run-file", str(run))
+
+    assert result.exit_code == 0, result.stderr
+    assert run.read_text().startswith("1 Q0 owls 1 ")
+    assert {source["name"] for source in company.json("source", "list")} == {"company", "tickets"}
+
+
+def test_doctor_says_what_to_mend(citebot: Any, tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "a.md").write_text("# A\n\nText.\n")
+    citebot("source", "add", "files", "--name", "docs", "--path", str(docs))
+
+    never_read = citebot("doctor")
+    citebot("source", "sync")
+    well = citebot("doctor")
+    (docs / "a.md").unlink()
+    docs.rmdir()
+    gone = citebot("doctor")
+
+    assert (never_read.exit_code, well.exit_code, gone.exit_code) == (1, 0, 1)
+    assert "→ citebot source sync docs" in never_read.stdout
+    assert str(docs) in gone.stdout
