@@ -345,6 +345,12 @@ async def test_hooks_may_refuse_and_drop_but_not_add(world: SmallWorld) -> None:
     assert answer.text.endswith("See (link removed) [1]")
 
 
+async def test_search_gives_as_many_as_are_asked_for(world: SmallWorld) -> None:
+    await world.add([Page(f"Note {number} about parking.", title="Parking") for number in range(80)])
+    hits, _ = await world.path().search(ask("parking"), limit=75)
+    assert len({hit.passage.id for hit in hits}) == 75
+
+
 async def test_search_gives_the_passages_with_their_legs(world: SmallWorld) -> None:
     hits, notes = await world.path().search(ask("annual leave of employees"), limit=2)
     assert hits[0].passage.title == "Leave"

@@ -12,7 +12,7 @@ from citebot.answering.evidence import SentenceVectors
 from citebot.answering.fuse import Fusion, Weights
 from citebot.answering.hooks import Hooks
 from citebot.answering.lexical import Lexical
-from citebot.answering.load import Loaded, Loader
+from citebot.answering.load import LOADED, Loaded, Loader
 from citebot.answering.rerank import Reranking
 from citebot.answering.retrieve import Retrieved, Retriever
 from citebot.answering.trace import Trace
@@ -81,7 +81,7 @@ class Gathering:
         self._reranking = Reranking(reranker)
         self._decider = Decider()
 
-    async def search(self, question: Question, trace: Trace) -> Found:
+    async def search(self, question: Question, trace: Trace, *, limit: int = LOADED) -> Found:
         """Contextualise, retrieve, fuse, load, rerank."""
         with trace.stage("contextualise") as facts:
             standalone = await self._contextualiser.run(question)
@@ -95,7 +95,7 @@ class Gathering:
             fused = await self._fusion.run(retrieved.hits)
             facts["candidates"] = len(fused)
         with trace.stage("load") as facts:
-            loaded = await self.loader.run(question, fused)
+            loaded = await self.loader.run(question, fused, limit=limit)
             facts |= {"loaded": len(loaded.passages), "withheld": loaded.withheld, "gone": loaded.gone}
         trace.facts["withheld"] = loaded.withheld
         kept = await self._hooked(question, loaded, trace)

@@ -14,6 +14,9 @@ from citebot.storage import Database, passages
 
 log = structlog.get_logger("citebot.answering")
 
+LOADED = 32
+"""Passages that an answer is chosen from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -29,17 +32,16 @@ class Loaded:
 class Loader:
     """The only stage that reads passages; everything behind it sees what the audience may see."""
 
-    def __init__(self, database: Database, *, limit: int = 40) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._limit = limit
 
-    async def run(self, question: Question, fused: Sequence[Fused]) -> Loaded:
-        """The best passages that pass, in fused order."""
+    async def run(self, question: Question, fused: Sequence[Fused], *, limit: int = LOADED) -> Loaded:
+        """The best `limit` passages that pass, in fused order."""
         allowed: list[ScoredPassage] = []
         withheld = gone = 0
         # In slices: when the index is behind, the best of what is left must still be found.
-        for start in range(0, len(fused), self._limit):
-            some = fused[start : start + self._limit]
+        for start in range(0, len(fused), limit):
+            some = fused[start : start + limit]
             rows = await asyncio.to_thread(self._read, [hit.id for hit in some])
             for hit in some:
                 passage = rows.get(hit.id)
@@ -49,11 +51,11 @@ class Loader:
                     withheld += 1
                 else:
                     allowed.append(ScoredPassage(passage, hit.score, hit.legs))
-            if len(allowed) >= self._limit:
+            if len(allowed) >= limit:
                 break
         if withheld:
             log.warning("the index offered passages the audience may not read", count=withheld)
-        return Loaded(tuple(allowed[: self._limit]), withheld, gone)
+        return Loaded(tuple(allowed[:limit]), withheld, gone)
 
     async def still_readable(self, question: Question, ids: Iterable[int]) -> frozenset[int]:
         """Those of `ids` that exist and that the audience may read at this moment."""

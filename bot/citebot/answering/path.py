@@ -16,6 +16,7 @@ from citebot.answering.closing import amended, closest_documents, titles_of
 from citebot.answering.contextualise import strip_speaker
 from citebot.answering.gather import Gathered, Gathering
 from citebot.answering.hooks import Hooks, NoHooks
+from citebot.answering.load import LOADED
 from citebot.answering.sink import clean_inline
 from citebot.answering.trace import Trace
 from citebot.answering.words import WORD
@@ -81,7 +82,7 @@ class AnswerPath:
         run = self._begin(question)
         if not WORD.search(run.question.text):
             return [], run.notes
-        found = await self._gathering.search(run.question, run.trace)
+        found = await self._gathering.search(run.question, run.trace, limit=max(limit, LOADED))
         return list(found.passages[:limit]), [*run.notes, *found.notes]
 
     async def answer(

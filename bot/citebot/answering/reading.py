@@ -9,7 +9,15 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 
 from citebot.answering.sentences import Unit, units
-from citebot.answering.words import content_stems, negates, numbers, stems
+from citebot.answering.words import (
+    content_of_words,
+    negates_among,
+    numbers,
+    numbers_among,
+    stems,
+    stems_of_words,
+    words,
+)
 
 REMEMBERED = 1024
 
@@ -22,14 +30,19 @@ class ReadUnit:
         self.text = unit.text
 
     @cached_property
+    def words(self) -> list[str]:
+        """Folded."""
+        return words(self.text)
+
+    @cached_property
     def stems(self) -> frozenset[str]:
         """All words."""
-        return frozenset(stems(self.text))
+        return frozenset(stems_of_words(self.words))
 
     @cached_property
     def content(self) -> frozenset[str]:
         """Content words."""
-        return frozenset(content_stems(self.text))
+        return frozenset(content_of_words(self.words))
 
     @cached_property
     def wording(self) -> frozenset[str]:
@@ -39,12 +52,12 @@ class ReadUnit:
     @cached_property
     def numbers(self) -> frozenset[str]:
         """Numbers in one form."""
-        return frozenset(numbers(self.text))
+        return frozenset(numbers_among(self.text, self.words))
 
     @cached_property
     def negated(self) -> bool:
         """Whether it says that something is not so."""
-        return negates(self.text)
+        return negates_among(self.words)
 
 
 @lru_cache(maxsize=REMEMBERED)

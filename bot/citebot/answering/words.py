@@ -6,13 +6,15 @@ The index has analyzers of its own; this module serves everything that compares 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from citebot.answering.wordlists import ENGLISH, GERMAN, GERMAN_ONLY, NEGATIONS, NUMBER_WORDS
 
 WORD = re.compile(r"[^\W_]+(?:[-’'.][^\W_]+)*")
 SPEAKER = re.compile(r"^\s*\|?(?:user|assistant|human|bot|agent|frage|question)\|?\s*:\s*", re.IGNORECASE)
+
+_ENGLISH_ONLY = ENGLISH - GERMAN
 
 _NUMBER = re.compile(r"(?<![\w.,])[-+]?\d+(?:[.,'’\u202f]\d+)*(?![\w])|\d+(?:[.,]\d+)*")
 _IDENTIFIER = re.compile(
@@ -38,15 +40,21 @@ def words(text: str) -> list[str]:
 
 def language_of(text: str) -> str:
     """`de` when the small words are German, else `en`: enough to choose a stop list."""
-    found = words(text)
-    german = sum(word in GERMAN_ONLY for word in found)
-    english = sum(word in ENGLISH and word not in GERMAN for word in found)
-    return "de" if german > english else "en"
+    return "de" if _stops(words(text)) is GERMAN else "en"
 
 
 def stop_words(text: str) -> frozenset[str]:
     """The stop words for a question like this one."""
-    return GERMAN if language_of(text) == "de" else ENGLISH
+    return _stops(words(text))
+
+
+def _stops(found: Sequence[str]) -> frozenset[str]:
+    own = GERMAN_ONLY.intersection(found)
+    if not own:
+        return ENGLISH
+    german = sum(word in own for word in found)
+    english = sum(word in _ENGLISH_ONLY for word in found)
+    return GERMAN if german > english else ENGLISH
 
 
 def search_words(text: str) -> str:
@@ -77,11 +85,12 @@ def stem(word: str) -> str:
 
 def stems(text: str) -> list[str]:
     """The stems of all words; `rate-limit` counts as a whole and as its pieces."""
-    return list(_stems(text))
+    return list(stems_of_words(words(text)))
 
 
-def _stems(text: str) -> Iterator[str]:
-    for word in words(text):
+def stems_of_words(found: Iterable[str]) -> Iterator[str]:
+    """The same for words that are already cut out."""
+    for word in found:
         yield stem(word)
         if "-" in word or "." in word:
             for piece in re.split(r"[-.]", word):
@@ -91,14 +100,24 @@ def _stems(text: str) -> Iterator[str]:
 
 def content_stems(text: str) -> list[str]:
     """The stems of a question's or sentence's content words, each once, in order."""
-    stops = stop_words(text)
-    return list(dict.fromkeys(stem(word) for word in words(text) if word not in stops))
+    return content_of_words(words(text))
+
+
+def content_of_words(found: Sequence[str]) -> list[str]:
+    """The same for words that are already cut out."""
+    stops = _stops(found)
+    return list(dict.fromkeys(stem(word) for word in found if word not in stops))
 
 
 def numbers(text: str) -> set[str]:
     """The numbers of a text in one form: `1,000` and `1000` are the same, and so are `five` and `5`."""
-    found = {_plain_number(match.group()) for match in _NUMBER.finditer(text)}
-    return found | {NUMBER_WORDS[word] for word in words(text) if word in NUMBER_WORDS}
+    return numbers_among(text, words(text))
+
+
+def numbers_among(text: str, found: Iterable[str]) -> set[str]:
+    """The same for a text whose words are already cut out."""
+    written = {NUMBER_WORDS[word] for word in found if word in NUMBER_WORDS}
+    return written | {_plain_number(match.group()) for match in _NUMBER.finditer(text)}
 
 
 @lru_cache(maxsize=4096)
@@ -119,4 +138,9 @@ def identifiers(text: str) -> set[str]:
 
 def negates(text: str) -> bool:
     """Whether a sentence says that something is not so."""
-    return any(word in NEGATIONS or word.endswith("n't") for word in words(text))
+    return negates_among(words(text))
+
+
+def negates_among(found: Iterable[str]) -> bool:
+    """The same for words that are already cut out."""
+    return any(word in NEGATIONS or word.endswith("n't") for word in found)
