@@ -132,6 +132,9 @@ class EmbeddedIndex:
         state = State(**json.loads(path.read_text("utf-8")))
         if state.format != FORMAT:
             raise ValueError(f"the folder has format {state.format}, this Citebot writes {FORMAT}")
+        if state.seq and not (self._folder / "words" / "meta.json").exists():
+            # Tantivy would begin an empty index, and the feeder would believe that it is complete.
+            raise ValueError("the words are gone")
         return state
 
     def _apply(self, changes: IndexChanges) -> None:
