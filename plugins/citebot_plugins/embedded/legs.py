@@ -84,7 +84,7 @@ class Legs:
 
     def build(self) -> None:
         """Build it."""
-        if self._vectors is not None:
+        while self._vectors is not None and self._vectors.wants_building():
             self._vectors.build()
 
     def close(self) -> None:

@@ -19,7 +19,10 @@ from citebot_plugins.embedded.approximate import Approximate
 Floats = NDArray[np.float32]
 WINDOWS_EXPECTED = 2
 """Rows asked of the approximate index per passage wanted: several windows of one passage may come back."""
-NARROW = 0.12
+TAIL = 5_000
+TAIL_SHARE = 0.02
+"""Rows that may wait outside the approximate index, where every one is compared: so many, or this share."""
+NARROW = 0.02
 """Share of allowed rows below which scoring them all is faster than walking past the forbidden ones."""
 
 
@@ -79,9 +82,17 @@ class Vectors:
         if not near.ready or count <= max(wanted, NARROW * near.rows) or near.rows > view.rows:
             rows = np.flatnonzero(allowed)
         else:
-            tail = near.rows + np.flatnonzero(allowed[near.rows :])
-            rows = np.concatenate([near.search(query, allowed, wanted), tail])
+            return self._near_and_tail(view, query, allowed, limit)
         return _best(view, rows, _score(view, rows, query), limit)
+
+    def _near_and_tail(self, view: View, query: Floats, allowed: NDArray[np.bool_], limit: int) -> dict[int, float]:
+        """What the approximate index finds, and the rows that came after it was built, all of them compared."""
+        covered = self._near.rows
+        near = self._near.search(query, allowed, limit * WINDOWS_EXPECTED)
+        tail = np.flatnonzero(allowed[covered:])
+        rows = np.concatenate([near, covered + tail])
+        scores = np.concatenate([view.matrix[near] @ query, (view.matrix[covered:] @ query)[tail]])
+        return _best(view, rows, scores, limit)
 
     def cosines(self, view: View, query: Floats, keys: Iterable[int]) -> dict[int, float]:
         """True cosine of passages that other legs found."""
@@ -90,14 +101,17 @@ class Vectors:
             return {}
         if view.ordered:
             first, last = np.searchsorted(view.keys, wanted), np.searchsorted(view.keys, wanted, "right")
-            rows = np.concatenate([np.arange(low, high) for low, high in zip(first, last, strict=True)])
+            counts = last - first
+            # first[0] … last[0]-1, first[1] … last[1]-1 and so on, without a loop.
+            rows = np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
         else:
             rows = np.flatnonzero(np.isin(view.keys, wanted))
         return _best(view, rows, _score(view, rows, query), len(rows)) if len(rows) else {}
 
     def wants_building(self) -> bool:
-        """Whether an approximate index would pay, or the one there is lags far behind."""
-        return self.view.rows > self._exact_below and self.view.rows > 1.25 * self._near.rows
+        """Whether an approximate index would pay, or the one there is lags behind."""
+        waiting = self.view.rows - self._near.rows
+        return self.view.rows > self._exact_below and waiting > max(TAIL, TAIL_SHARE * self.view.rows)
 
     def build(self) -> None:
         """Build the approximate index over the rows there are now; safe beside searches and appends."""
@@ -114,7 +128,8 @@ class Vectors:
         rows = len(keys)
         matrix: Floats = np.zeros((0, self.dimensions), np.float32)
         if rows:
-            matrix = np.memmap(self._rows_path, np.float32, "r", shape=(rows, self.dimensions))
+            # As a plain array: the class of memory maps costs more than the small results made from it.
+            matrix = np.asarray(np.memmap(self._rows_path, np.float32, "r", shape=(rows, self.dimensions)))
         return View(rows, keys, matrix, bool(np.all(keys[1:] >= keys[:-1])))
 
     def _truncate(self, rows: int) -> None:
