@@ -120,14 +120,14 @@ async def corpus(folder: Path) -> dict[str, Any]:
 
 
 def synthetic(chunks: int) -> Iterator[str]:
-    """Documents of about one chunk: 250 words drawn as they are in English, most of them rare."""
+    """Documents of about one chunk: 120 words drawn as they are in English, most of them rare."""
     chance = random.Random(7)
     words = ["".join(chance.choices("etaoinshrdlucm", k=chance.randint(2, 10))) for _ in range(50_000)]
     weights = [1 / (rank + 10) for rank in range(len(words))]
     pool = chance.choices(words, weights, k=1_000_000)
     for number in range(chunks):
-        start = chance.randrange(len(pool) - 250)
-        text = " ".join(pool[start : start + 250])
+        start = chance.randrange(len(pool) - 120)
+        text = " ".join(pool[start : start + 120])
         yield json.dumps({"id": f"doc-{number}", "title": f"Document {number}", "text": text}) + "\n"
 
 

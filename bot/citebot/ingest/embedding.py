@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import structlog
+
+from citebot.errors import ModelUnavailable
 from citebot.ingest.feeder import Feeder
 from citebot.model import Embedding
 from citebot.ports import Embedder
 from citebot.storage import Database, passages
 
 AT_ONCE = 128
+DELAYS = (1.0, 5.0, 20.0)
+"""Seconds between the tries of a batch; after the last the run ends, and the next one goes on where it stood."""
+Sleep = Callable[[float], Awaitable[None]]
+
+log = structlog.get_logger("citebot.embedding")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +32,33 @@ class EmbeddingProgress:
     rate: float
     """Passages per second."""
 
+    @property
+    def seconds_left(self) -> float | None:
+        """At this rate; None before there is one."""
+        return (self.total - self.done) / self.rate if self.rate else None
+
 
 class EmbeddingWorker:
     """Embeds passages that have no vector of the current model, oldest first."""
 
-    def __init__(self, database: Database, embedder: Embedder, feeder: Feeder) -> None:
+    def __init__(self, database: Database, embedder: Embedder, feeder: Feeder, *, sleep: Sleep = asyncio.sleep) -> None:
         self._database = database
         self._embedder = embedder
         self._feeder = feeder
+        self._sleep = sleep
         self._checked = ("", 0)
         """Model and newest passage of the last look that found nothing missing."""
 
-    async def run_once(self, *, progress: Callable[[EmbeddingProgress], None] | None = None) -> int:
-        """Embed until nothing is missing; returns how many passages got vectors. Cancelled, it keeps what it made."""
+    async def run_once(
+        self,
+        *,
+        progress: Callable[[EmbeddingProgress], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> int:
+        """Embed until nothing is missing; returns how many passages got vectors.
+
+        Stopped or cancelled, it keeps what it made. Raises `ModelUnavailable` when the model stays away.
+        """
         if not await asyncio.to_thread(self._work_to_do):
             return 0
         await self._embedder.open()
@@ -45,16 +67,30 @@ class EmbeddingWorker:
         total, done, began = await asyncio.to_thread(self._missing, model), 0, time.monotonic()
         after = 0
         newest = await asyncio.to_thread(self._newest)
-        while batch := await asyncio.to_thread(self._next, model, after):
-            vectors = await self._embedder.embed_passages([text for _, text in batch])
-            rows = [(key, made) for (key, _), made in zip(batch, vectors, strict=True)]
-            await asyncio.to_thread(self._save, model, rows)
+        while not stop() and (batch := await asyncio.to_thread(self._next, model, after)):
+            await asyncio.to_thread(self._save, model, await self._embedded(batch))
             after = batch[-1][0]
             done += len(batch)
             if progress:
                 progress(EmbeddingProgress(done, max(done, total), done / max(1e-6, time.monotonic() - began)))
-        self._checked = (model, newest)
+        if not stop():
+            self._checked = (model, newest)
         return done
+
+    async def _embedded(self, batch: Sequence[tuple[int, str]]) -> list[tuple[int, Embedding]]:
+        """Vectors of a batch, the longest texts first: they decide how long it takes."""
+        ordered = sorted(batch, key=lambda row: -len(row[1]))
+        for delay in (*DELAYS, None):
+            try:
+                vectors = await self._embedder.embed_passages([text for _, text in ordered])
+            except ModelUnavailable as error:
+                if delay is None:
+                    raise
+                log.warning("model unavailable, will be tried again", seconds=delay, error=str(error))
+                await self._sleep(delay)
+            else:
+                return [(key, made) for (key, _), made in zip(ordered, vectors, strict=True)]
+        raise AssertionError("the last try returns or raises")
 
     def _work_to_do(self) -> bool:
         """Whether vectors are missing, as far as can be told without loading the model: an idle server stays small.

@@ -13,6 +13,8 @@ from citebot.storage import Database, index_log, passages
 log = structlog.get_logger("citebot.feeder")
 
 CHANGES_AT_ONCE = 5_000
+LOG_KEPT = 1_000_000
+"""Changes kept for the index of another process that follows the same database."""
 Progress = Callable[[int, int], None]
 """Called with the passages done and the passages there are."""
 
@@ -24,6 +26,7 @@ class Feeder:
         self._database = database
         self._index = index
         self._model: str | None = None
+        self._trimmed = 0
         self._turn = asyncio.Lock()
 
     def use_model(self, model: str) -> None:
@@ -39,6 +42,10 @@ class Feeder:
             while (changes := await asyncio.to_thread(self._changes, position)) is not None:
                 await self._index.apply(changes)
                 position = changes.seq
+            if position - self._trimmed >= LOG_KEPT:
+                # An index that stands before this is built anew; the log would grow for ever otherwise.
+                await asyncio.to_thread(self._trim, position - LOG_KEPT // 2)
+                self._trimmed = position
 
     async def rebuild(self, progress: Progress = lambda done, total: None) -> None:
         """Build the index anew from the tables; vectors are rows too, so nothing is embedded."""
@@ -85,6 +92,10 @@ class Feeder:
             vectors=tuple((key, made) for key, made in vectors if key not in removals),
             vector_model=(self._model or "") if vectors else "",
         )
+
+    def _trim(self, upto: int) -> None:
+        with self._database.write() as tx:
+            index_log.trim(tx, upto)
 
     async def _rebuild(self, progress: Progress) -> None:
         await self._index.reset()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from functools import cache
 
@@ -16,6 +15,8 @@ _INVISIBLE = re.compile(
 _PLAIN = re.compile(r"[\t\n\x20-\x7e]*")
 _HIGH_RUN = re.compile("[\u0300-\U0010ffff]{9}")
 """Where marks could be piled up; Latin text has none and is spared the search for them."""
+LAST_MARK = 0x1F000
+"""No script with marks is encoded above; looking at every plane would take ten times as long."""
 MOST_MARKS = 8
 """Combining marks on one letter; no script needs more."""
 
@@ -37,6 +38,6 @@ def clean(text: str) -> str:
 
 @cache
 def _piles() -> re.Pattern[str]:
-    marks = (chr(code) for code in range(0x300, sys.maxunicode + 1) if unicodedata.combining(chr(code)))
+    marks = (chr(code) for code in range(0x300, LAST_MARK) if unicodedata.combining(chr(code)))
     letters = "".join(map(re.escape, marks))
     return re.compile(f"([{letters}]{{{MOST_MARKS}}})[{letters}]+")

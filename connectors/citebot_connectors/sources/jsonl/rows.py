@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from citebot_connectors.sources.principals import readers_of
 
 LONGEST_ID = 512
 TEXTS: tuple[tuple[str, DocumentFormat], ...] = (("markdown", "markdown"), ("html", "html"), ("text", "text"))
+_UNKEPT = re.compile("[\0\ud800-\udfff]")
 KINDS = ("page", "ticket", "file", "thread")
 
 
@@ -22,11 +24,12 @@ def id_of(row: Any) -> str:
     key = row.get("id", row.get("_id"))
     if not isinstance(key, str | int) or isinstance(key, bool) or not str(key).strip():
         raise KeyError("it has no id")
-    if len(str(key).encode("utf-8", "surrogatepass")) > LONGEST_ID:
+    key = str(key)
+    if len(key.encode("utf-8", "surrogatepass")) > LONGEST_ID:
         raise ValueError(f"its id is longer than {LONGEST_ID} bytes")
-    if "\0" in str(key) or any("\ud800" <= character <= "\udfff" for character in str(key)):
+    if _UNKEPT.search(key):
         raise ValueError("its id has characters that no database keeps")
-    return str(key)
+    return key
 
 
 def document_of(row: dict[str, Any], *, version: str, default: Readers) -> Document:
