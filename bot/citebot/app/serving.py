@@ -26,6 +26,8 @@ Role = Literal["all", "gateway", "sync"]
 FEED_EVERY = 1.0
 LOOK_FOR_SOURCES_EVERY = 15.0
 BACK_OFF = 5.0
+DRAIN_SECONDS = 3.0
+"""What answers that are being written get to end; others are begun anew by the next start."""
 
 
 async def serve(settings: Settings, plugins: PluginManager, *, role: Role = "all") -> None:
@@ -69,10 +71,10 @@ async def _run(bot: Citebot, role: Role, stopping: asyncio.Event) -> None:
 async def _stop(
     waiting: asyncio.Task[bool], loops: list[asyncio.Task[None]], desk: Desk | None, clock: Clock | None
 ) -> None:
-    if clock is not None:
-        await clock.close()
+    ending = [clock.close()] if clock is not None else []
     if desk is not None:
-        await desk.delivery.drain()
+        ending.append(desk.delivery.drain(DRAIN_SECONDS))
+    await asyncio.gather(*ending)
     for task in (waiting, *loops):
         task.cancel()
     await asyncio.gather(waiting, *loops, return_exceptions=True)

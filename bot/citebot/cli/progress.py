@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from citebot.app import Citebot, IndexStatus
+from citebot.cli.output import complain, note
 from citebot.errors import CitebotError, SourceError
 from citebot.ingest import EmbeddingProgress, SyncProgress
 
@@ -60,19 +61,20 @@ async def sync_sources(
 
 
 async def _sync_one(bot: Citebot, name: str, *, allow_removals: bool, quiet: bool) -> dict[str, Any]:
-    with bar(f"Reading {name}", quiet=quiet) as report:
+    try:
+        with bar(f"Reading {name}", quiet=quiet) as report:
 
-        def show(state: SyncProgress) -> None:
-            report(_counts(state), state.done, max(state.listed, state.queued) or None)
+            def show(state: SyncProgress) -> None:
+                report(_counts(state), state.done, max(state.listed, state.queued) or None)
 
-        try:
             state = await bot.sync(name, progress=show, allow_removals=allow_removals)
-        except SourceError as error:
-            if not quiet:
-                Console(stderr=True).print(f"{name}: {error}", style="red", markup=False)
-            return {"name": name, "failure": str(error)}
+    except SourceError as error:
+        # The other sources are read all the same.
+        if not quiet:
+            complain(f"{name}: {error}")
+        return {"name": name, "failure": str(error)}
     if not quiet:
-        Console(stderr=True).print(f"{name}: {_counts(state)}", markup=False)
+        note(f"{name}: {_counts(state)}")
     return {"name": name, "failure": "", **state.counts()}
 
 
