@@ -11,6 +11,8 @@ from citebot_connectors.sources.files.source import FilesSource
 if TYPE_CHECKING:
     from citebot.ports import Source
 
+__all__ = ["FilesSource"]
+
 
 @hookimpl
 def citebot_register_sources() -> Sequence[type[Source]]:

@@ -7,7 +7,6 @@ import stat as kinds
 from pathlib import Path
 
 from citebot.model import Failed, Gone
-from citebot_connectors.sources.files.walking import inside
 
 TRIES = 3
 LARGEST = 64_000_000
@@ -24,13 +23,17 @@ def read_file(root: Path, relative: str) -> tuple[bytes, os.stat_result] | Gone 
     path = root / relative
     try:
         path.stat()
-        if not inside(path, root.resolve()):
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(root.resolve()) or real != root.resolve() / relative:
+            # By way of a link, here or out of the folder, or up and down again.
             return Gone(relative, "no_access")
         return _steady(path, relative)
     except (FileNotFoundError, NotADirectoryError):
         return Gone(relative)
     except ValueError:
         return Gone(relative)  # no path at all: it holds a zero character
+    except RuntimeError:
+        return Gone(relative, "no_access")  # a loop of links, on Python before 3.13
     except OSError as error:
         return Failed(relative, f"{relative} cannot be read: {error.strerror}.")
 
@@ -38,7 +41,7 @@ def read_file(root: Path, relative: str) -> tuple[bytes, os.stat_result] | Gone 
 def _steady(path: Path, relative: str) -> tuple[bytes, os.stat_result] | Failed:
     for _ in range(TRIES):
         # Not following a link that took the file's place since we looked where it leads.
-        with open(os.open(path.resolve(strict=True), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:  # noqa: PTH123
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:  # noqa: PTH123
             before = os.fstat(stream.fileno())
             if not kinds.S_ISREG(before.st_mode):
                 return Failed(relative, f"{relative} is no file.", permanent=True)

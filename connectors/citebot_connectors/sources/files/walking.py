@@ -1,4 +1,8 @@
-"""Which files a folder holds. Links that lead out of it are refused, loops are seen once."""
+"""Which files a folder holds.
+
+Symbolic links are not followed. What they lead to is read where it is, or is none of ours; under a second path it
+could escape `exclude` and the rules of who may read it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,6 @@ def walk(
 ) -> Iterator[tuple[str, os.stat_result]]:
     """(path relative to root with forward slashes, stat) of every wanted file, in a stable order."""
     real_root = root.resolve()
-    seen: set[tuple[int, int]] = set()
     pending = [root]
     while pending:
         folder = pending.pop()
@@ -29,13 +32,13 @@ def walk(
                 fnmatch(name, glob) for name in (relative, f"{relative}/") for glob in exclude
             ):
                 continue
-            if entry.is_symlink() and not inside(path, real_root):
-                note(f"{_shown(relative)} is a link that leads out of the folder or nowhere; it is left out")
+            if entry.is_symlink():
+                if not _inside(path, real_root):
+                    note(f"{_shown(relative)} is a link that leads out of the folder or nowhere; it is left out")
                 continue
             try:
                 if entry.is_dir():
-                    if _first_time(entry, seen):
-                        pending.append(path)
+                    pending.append(path)
                 elif entry.is_file() and any(fnmatch(entry.name.lower(), glob.lower()) for glob in include):
                     if _nameable(relative):
                         yield relative, entry.stat()
@@ -45,7 +48,7 @@ def walk(
                 continue  # gone since its folder was read
 
 
-def inside(path: Path, real_root: Path) -> bool:
+def _inside(path: Path, real_root: Path) -> bool:
     """Whether a path ends within the folder once every link is followed."""
     try:
         return path.resolve(strict=True).is_relative_to(real_root)
@@ -66,15 +69,6 @@ def _entries(root: Path, folder: Path) -> list[os.DirEntry[str]]:
             f"The folder {folder} cannot be read ({error.strerror}). Nothing was removed. Give the user that runs "
             f"Citebot the right to read it{hint}."
         ) from error
-
-
-def _first_time(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> bool:
-    found = entry.stat()
-    key = (found.st_dev, found.st_ino)
-    if key in seen:
-        return False
-    seen.add(key)
-    return True
 
 
 def _nameable(relative: str) -> bool:
