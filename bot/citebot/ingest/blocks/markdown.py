@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING
 
 from citebot.model import Block, BlockKind
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 _TASK = re.compile(r"\[([ xX])\]\s+")
 _NOT_SLUG = re.compile(r"[^\w\- ]")
@@ -36,6 +38,9 @@ def slug(heading: str, seen: dict[str, int]) -> str:
 
 @cache
 def _parser() -> MarkdownIt:
+    # Not at import: an idle server parses nothing.
+    from markdown_it import MarkdownIt
+
     return MarkdownIt("commonmark", {"maxNesting": 40}).enable("table")
 
 
