@@ -127,6 +127,21 @@ def test_links_and_loops(make: Make, folder: Path, source_context: SourceContext
     assert fetched(make(), source_context, "a\0b") == Gone("a\0b")
 
 
+def test_links_within_the_folder_are_followed_when_asked(
+    make: Make, folder: Path, source_context: SourceContext, tmp_path: Path
+) -> None:
+    (tmp_path / "outside.md").write_text("not ours")
+    (folder / "..data").mkdir()  # as Kubernetes mounts files
+    (folder / "..data" / "a.md").write_text("ours")
+    (folder / "a.md").symlink_to("..data/a.md")
+    (folder / "out.md").symlink_to(tmp_path / "outside.md")
+    (folder / "loop").symlink_to(folder)
+    source = make(follow_links=True)
+    assert listed(source, source_context) == ["a.md"]
+    assert document(source, source_context, "a.md").body == "ours"
+    assert fetched(source, source_context, "out.md") == Gone("out.md", "no_access")
+
+
 def test_names_that_are_not_utf8_are_named(make: Make, folder: Path, source_context: SourceContext) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/bad-\xff.md")).write_text("text")
     (folder / "gut-ü.md").write_text("text")

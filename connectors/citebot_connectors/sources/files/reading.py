@@ -18,16 +18,16 @@ def version_of(found: os.stat_result) -> str:
     return f"{found.st_mtime_ns}-{found.st_size}"
 
 
-def read_file(root: Path, relative: str) -> tuple[bytes, os.stat_result] | Gone | Failed:
+def read_file(root: Path, relative: str, *, links: bool = False) -> tuple[bytes, os.stat_result] | Gone | Failed:
     """Content and stat of a file that stood still while it was read."""
     path = root / relative
     try:
         path.stat()
         real = path.resolve(strict=True)
-        if not real.is_relative_to(root.resolve()) or real != root.resolve() / relative:
+        if not real.is_relative_to(root.resolve()) or (real != root.resolve() / relative and not links):
             # By way of a link, here or out of the folder, or up and down again.
             return Gone(relative, "no_access")
-        return _steady(path, relative)
+        return _steady(real, relative)
     except (FileNotFoundError, NotADirectoryError):
         return Gone(relative)
     except ValueError:

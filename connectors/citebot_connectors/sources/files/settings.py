@@ -24,6 +24,9 @@ class FilesSettings(BaseModel):
     path: Path = Field(description="The folder.")
     include: list[str] = Field(PATTERNS, description="Globs of file names to read.")
     exclude: list[str] = Field([], description="Globs of paths to leave out, as drafts/*.")
+    follow_links: bool = Field(
+        False, description="Read what symbolic links within the folder lead to; rules then see the link's own path."
+    )
     readers: list[str] = Field(
         ["everyone"], description="Who may read what no rule names: everyone, groups, person:ID."
     )

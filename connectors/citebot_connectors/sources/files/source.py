@@ -65,7 +65,9 @@ class FilesSource:
         wanted = ", ".join(self._settings.include)
         if not found:
             yield Finding(
-                ok=False, what=f"{self._root} holds no file that matches {wanted}.", fix="Check path and include."
+                ok=False,
+                what=f"{self._root} holds no file that matches {wanted}.",
+                fix="Check path and include; links need follow_links.",
             )
             return
         yield Finding(ok=True, what=f"{found:,} files in {self._root}")
@@ -86,7 +88,7 @@ class FilesSource:
     def fetch(self, ctx: SourceContext, ids: Sequence[str]) -> Iterator[Document | Gone | Failed]:
         self._must_exist()
         for relative in ids:
-            found = read_file(self._root, relative)
+            found = read_file(self._root, relative, links=self._settings.follow_links)
             yield self._document(ctx, relative, *found) if isinstance(found, tuple) else found
 
     def groups(self, ctx: SourceContext) -> Iterable[Group]:
@@ -102,7 +104,8 @@ class FilesSource:
             ctx.log.warning("file left out", why=line)
             ctx.progress(line)
 
-        for relative, found in walk(self._root, self._settings.include, self._settings.exclude, note):
+        chosen = self._settings
+        for relative, found in walk(self._root, chosen.include, chosen.exclude, links=chosen.follow_links, note=note):
             if relative != self._settings.people:
                 yield relative, found
 

@@ -1,7 +1,7 @@
 """Which files a folder holds.
 
-Symbolic links are not followed. What they lead to is read where it is, or is none of ours; under a second path it
-could escape `exclude` and the rules of who may read it.
+Symbolic links are followed only when asked, and never out of the folder: what they lead to is read where it is; under
+a second path it could escape `exclude` and the rules of who may read it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,16 @@ Note = Callable[[str], None]
 
 
 def walk(
-    root: Path, include: Sequence[str], exclude: Sequence[str], note: Note = lambda line: None
+    root: Path,
+    include: Sequence[str],
+    exclude: Sequence[str],
+    *,
+    links: bool = False,
+    note: Note = lambda line: None,
 ) -> Iterator[tuple[str, os.stat_result]]:
     """(path relative to root with forward slashes, stat) of every wanted file, in a stable order."""
     real_root = root.resolve()
+    seen = {_identity(root)} if links else set()
     pending = [root]
     while pending:
         folder = pending.pop()
@@ -33,12 +39,16 @@ def walk(
             ):
                 continue
             if entry.is_symlink():
-                if not _inside(path, real_root):
+                inside = leads_inside(path, real_root)
+                if not inside:
                     note(f"{_shown(relative)} is a link that leads out of the folder or nowhere; it is left out")
-                continue
+                if not inside or not links:
+                    continue
             try:
                 if entry.is_dir():
-                    pending.append(path)
+                    if not links or _identity(path) not in seen:
+                        pending.append(path)
+                        seen.add(_identity(path))
                 elif entry.is_file() and any(fnmatch(entry.name.lower(), glob.lower()) for glob in include):
                     if _nameable(relative):
                         yield relative, entry.stat()
@@ -48,7 +58,7 @@ def walk(
                 continue  # gone since its folder was read
 
 
-def _inside(path: Path, real_root: Path) -> bool:
+def leads_inside(path: Path, real_root: Path) -> bool:
     """Whether a path ends within the folder once every link is followed."""
     try:
         return path.resolve(strict=True).is_relative_to(real_root)
@@ -69,6 +79,14 @@ def _entries(root: Path, folder: Path) -> list[os.DirEntry[str]]:
             f"The folder {folder} cannot be read ({error.strerror}). Nothing was removed. Give the user that runs "
             f"Citebot the right to read it{hint}."
         ) from error
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)  # what cannot be read is said where it is read
+    return (found.st_dev, found.st_ino)
 
 
 def _nameable(relative: str) -> bool:
