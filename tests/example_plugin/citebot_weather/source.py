@@ -27,7 +27,7 @@ class BulletinSettings(BaseModel):
     """What an admin may set for this source."""
 
     model_config = ConfigDict(extra="forbid")
-    folder: Path = Field(description="Folder with one JSON file per bulletin: place, text and, if need be, groups.")
+    folder: Path = Field(description="Folder with one JSON file per bulletin: place, text and readers.")
 
 
 class Bulletins:
@@ -59,12 +59,12 @@ class Bulletins:
             path = self._folder / f"{name}.json"
             try:
                 bulletin = json.loads(path.read_text(encoding="utf-8"))
-                groups = bulletin.get("groups")
                 yield Document(
                     id=name,
                     title=f"Weather in {bulletin['place']}",
                     body=bulletin["text"],
-                    readers=Readers.of(groups=groups) if groups else Readers.everyone(),
+                    # Whoever is not named may not read it: a bulletin without readers stays hidden.
+                    readers=Readers(frozenset(bulletin.get("readers", ()))),
                     version=str(path.stat().st_mtime_ns),
                 )
             except FileNotFoundError:

@@ -21,8 +21,10 @@ Load = Callable[..., PluginManager]
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "bulletins"
     folder.mkdir()
-    (folder / "berlin.json").write_text(json.dumps({"place": "Berlin", "text": "Rain. Call +49 30 1234567."}))
-    (folder / "oslo.json").write_text(json.dumps({"place": "Oslo", "text": "Snow.", "groups": ["board"]}))
+    (folder / "berlin.json").write_text(
+        json.dumps({"place": "Berlin", "text": "Rain. Call +49 30 1234567.", "readers": ["everyone"]})
+    )
+    (folder / "oslo.json").write_text(json.dumps({"place": "Oslo", "text": "Snow.", "readers": ["group:board"]}))
     (folder / "broken.json").write_text("{")
     return folder
 
