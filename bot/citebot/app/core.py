@@ -145,7 +145,11 @@ class Citebot:
 
     async def show_document(self, passage_id: int, person: str | None = None) -> DocumentView | None:
         """The document around a passage, as far as the person may read it."""
-        audience = await self.audience(self.person(person))
+        return await self.document_for(passage_id, self.person(person))
+
+    async def document_for(self, passage_id: int, viewer: Person) -> DocumentView | None:
+        """The same for a viewer of whom a platform may know that they are a guest."""
+        audience = await self.audience(viewer)
         passages = await asyncio.to_thread(self._document_of, passage_id)
         visible = tuple(p for p in passages if audience.may_read(p.readers))
         if not any(p.id == passage_id for p in visible):

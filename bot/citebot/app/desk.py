@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -88,7 +89,7 @@ class Desk:
         return await self._for_viewer(await asyncio.to_thread(find), viewer)
 
     async def show_document(self, passage_id: int, viewer: Person) -> DocumentView | None:
-        return await self._bot.show_document(passage_id, viewer.id)
+        return await self._bot.document_for(passage_id, viewer)
 
     async def sources(self, viewer: Person) -> Sequence[SourceStatus]:
         return await self._bot.sources(viewer.id)
@@ -162,11 +163,16 @@ class Desk:
         return await asyncio.to_thread(self._restored, stored, audience)
 
     def _restored(self, stored: StoredAnswer, audience: Audience) -> Answer:
-        """The answer as it may be shown now: a citation that may not be shown takes the whole text with it."""
+        """The answer as it may be shown now: a document that may not be shown takes the whole text with it.
+
+        Documents that were only close are named in the text too. What the audience may read now counts as far as it
+        could be read then: nobody sees more for having asked before.
+        """
+        audience = replace(audience, principals=audience.principals & stored.principals)
         with self._bot.database.read() as tx:
             found = passages.by_ids(tx, stored.passage_ids)
         readable = {key: passage for key, passage in found.items() if audience.may_read(passage.readers)}
-        intact = all(citation.passage_id in readable for citation in stored.citations)
+        intact = all(key in readable for key in stored.passage_ids)
         return Answer(
             id=stored.id,
             question=Question(
