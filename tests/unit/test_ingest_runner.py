@@ -253,3 +253,38 @@ def test_counts_are_shown_while_it_works(world: SourceWorld, source: DictSource)
     ).run()
     assert seen[0] == (20, 0)
     assert seen[-1] == (20, 20)
+
+
+class PagedSource(DictSource):
+    """Lists in pages of three and goes on from the cursor."""
+
+    def __init__(self, documents: dict[str, Document | Failed]) -> None:
+        super().__init__(documents)
+        self.pages: list[Json] = []
+
+    def list(self, ctx: SourceContext, cursor: Json) -> Iterator[Batch]:
+        keys = sorted(self.documents)
+        start = cursor if isinstance(cursor, int) else 0
+        while start < len(keys):
+            self.pages.append(start)
+            refs = tuple(Ref(key, _version(self.documents[key])) for key in keys[start : start + 3])
+            start += 3
+            yield Batch(refs, cursor=start)
+
+
+def test_a_listing_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
+    source = PagedSource({f"d{number:02}": replace(page(number), id=f"d{number:02}") for number in range(20)})
+    world = SourceWorld(DictLab(source), tmp_path)  # type: ignore[arg-type]
+    seen = 0
+
+    def cut_off() -> bool:
+        nonlocal seen
+        seen += 1
+        return seen == 3
+
+    world.run(stop=cut_off)
+    assert source.pages == [0, 3, 6]
+    counts = world.run()
+    assert source.pages == [0, 3, 6, 9, 12, 15, 18]
+    assert (counts.saved, counts.removed, len(world.texts())) == (20, 0, 20)
+    world.close()

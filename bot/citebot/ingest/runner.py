@@ -71,9 +71,7 @@ class SyncRunner:
         failure: str | None = "The run was ended before it was done."
         try:
             sweep = self._list(row, guard)
-            self._drain(row, sweep, guard)
-            if not self._context.stop():
-                self._remove_unseen(row, sweep, guard)
+            if sweep is not None and self._drain(row, sweep, guard) and self._remove_unseen(row, sweep, guard):
                 self._groups()
                 failure = None
         except LeaseLost:
@@ -120,8 +118,8 @@ class SyncRunner:
 
     # --- listing -------------------------------------------------------------------------------------------------
 
-    def _list(self, row: SourceRow, guard: RemovalGuard) -> int:
-        """Queue what is new or changed; returns the number of this listing."""
+    def _list(self, row: SourceRow, guard: RemovalGuard) -> int | None:
+        """Queue what is new or changed; returns the number of this listing, None when it was stopped."""
         state: Any = row.cursor if isinstance(row.cursor, dict) else None
         with self._database.write() as tx:
             sweep = int(state["sweep"]) if state else sources.begin_sweep(tx, row.id)
@@ -131,7 +129,7 @@ class SyncRunner:
             self._store_listed(row, batch, sweep, listed, guard)
             self._show(self.progress)
             if self._context.stop():
-                return sweep
+                return None
         guard.check_listing(listed)
         with self._database.write() as tx:
             self._renew(tx)
@@ -163,15 +161,17 @@ class SyncRunner:
 
     # --- fetching ------------------------------------------------------------------------------------------------
 
-    def _drain(self, row: SourceRow, sweep: int, guard: RemovalGuard) -> None:
+    def _drain(self, row: SourceRow, sweep: int, guard: RemovalGuard) -> bool:
+        """Fetch what is due; whether it came to the end."""
         while not self._context.stop():
             with self._database.read() as tx:
                 due = todo.take(tx, row.id, FETCHED_AT_ONCE)
             if not due:
-                return
+                return True
             for outcome in self._fetched(row, due, sweep):
                 self._store(row, outcome, sweep, guard)
                 self._show(self.progress)
+        return False
 
     def _fetched(self, row: SourceRow, due: Sequence[Todo], sweep: int) -> Iterator[Outcome]:
         """What became of the documents, in pieces small enough to hold."""
@@ -220,14 +220,16 @@ class SyncRunner:
         self._lost.difference_update(gone)
         self.progress.removed += len(stored)
 
-    def _remove_unseen(self, row: SourceRow, sweep: int, guard: RemovalGuard) -> None:
+    def _remove_unseen(self, row: SourceRow, sweep: int, guard: RemovalGuard) -> bool:
+        """Remove what has gone; whether it came to the end."""
         with self._database.read() as tx:
             unseen = documents.unseen(tx, row.id, sweep)
         guard.check(len(unseen))
         for some in _batched([*unseen, *sorted(self._lost - set(unseen))], FETCHED_AT_ONCE):
             if self._context.stop():
-                return
+                return False
             self._confirm_gone(row, some, sweep, guard)
+        return not self._context.stop()
 
     def _confirm_gone(self, row: SourceRow, ids: Sequence[str], sweep: int, guard: RemovalGuard) -> None:
         for outcome in self._fetched(row, [Todo(external_id, "", "", 0) for external_id in ids], sweep):
