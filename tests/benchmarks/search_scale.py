@@ -36,6 +36,7 @@ DIMENSIONS = 384
 BATCH = 5_000
 WORDS_PER_CHUNK = 120
 SELECTIVITIES = {"all": 1.0, "tenth": 0.1, "hundredth": 0.01, "thousandth": 0.001}
+COMMONEST = 150
 MODEL = "synthetic"
 
 
@@ -73,9 +74,11 @@ class Corpus:
             yield first, [" ".join(row) for row in picks], self._vectors(rng, size)
 
     def queries(self, count: int) -> tuple[list[str], Floats]:
-        """Questions of five words, and vectors as near to a topic as a chunk is."""
+        """Questions of five content words, and vectors as near to a topic as a chunk is."""
         rng = np.random.default_rng((self._seed, 0))
-        picks = self.words[rng.choice(len(self.words), (count, 5), p=self._zipf)]
+        # The commonest words stand for stop words, which a question loses before it gets here.
+        content = self._zipf[COMMONEST:] / self._zipf[COMMONEST:].sum()
+        picks = self.words[COMMONEST:][rng.choice(len(content), (count, 5), p=content)]
         return [" ".join(row) for row in picks], self._vectors(rng, count)
 
     def _vectors(self, rng: np.random.Generator, size: int) -> Floats:
