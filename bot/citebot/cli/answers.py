@@ -19,7 +19,7 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def list_answers(invocation: Invocation, limit: int, as_json: bool) -> None:
-    r"""List the newest answers.
+    """List the newest answers.
 
     \b
     Example:
@@ -44,7 +44,7 @@ def list_answers(invocation: Invocation, limit: int, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show_answer(invocation: Invocation, answer_id: str, as_json: bool) -> None:
-    r"""Show one answer and how it came about: stages, scores, timings, and how much was withheld.
+    """Show one answer and how it came about: stages, scores, timings, and how much was withheld.
 
     \b
     Example:

@@ -26,7 +26,7 @@ CLEAR_LINE = "\r\x1b[K"
 @json_option
 @click.pass_obj
 def command(invocation: Invocation, /, question: str, **options: Any) -> None:
-    r"""Ask one question. The answer comes with its sources; “I don't know” is an answer too, with exit code 0.
+    """Ask one question. The answer comes with its sources; “I don't know” is an answer too, with exit code 0.
 
     \b
     Examples:

@@ -13,7 +13,7 @@ from citebot.cli.output import json_option, print_json
 @json_option
 @click.pass_context
 def command(ctx: click.Context, shell: str, as_json: bool) -> None:
-    r"""Print the script that lets a shell complete commands.
+    """Print the script that lets a shell complete commands.
 
     \b
     Examples:

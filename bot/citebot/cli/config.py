@@ -17,7 +17,7 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def show_config(invocation: Invocation, as_json: bool) -> None:
-    r"""Show the settings in force, secrets masked.
+    """Show the settings in force, secrets masked.
 
     \b
     Example:
@@ -37,7 +37,7 @@ def show_config(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show_schema(invocation: Invocation, as_json: bool) -> None:
-    r"""Print the JSON schema of all settings, also of those that plugins bring.
+    """Print the JSON schema of all settings, also of those that plugins bring.
 
     \b
     Example:

@@ -17,7 +17,7 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def upgrade(invocation: Invocation, as_json: bool) -> None:
-    r"""Bring the schema up to date. SQLite does this by itself at start; PostgreSQL only here.
+    """Bring the schema up to date. SQLite does this by itself at start; PostgreSQL only here.
 
     \b
     Example:
@@ -45,7 +45,7 @@ def upgrade(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def current(invocation: Invocation, as_json: bool) -> None:
-    r"""Show the schema there is and the one that is wanted.
+    """Show the schema there is and the one that is wanted.
 
     \b
     Example:
@@ -69,7 +69,7 @@ def current(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def check(invocation: Invocation, as_json: bool) -> None:
-    r"""Fail unless the schema is the one that is wanted.
+    """Fail unless the schema is the one that is wanted.
 
     \b
     Example:

@@ -30,7 +30,7 @@ OWN_RULES = {"front_matter_readers": True, "people": "people.json"}
 @json_option
 @click.pass_obj
 def command(invocation: Invocation, once: bool, port: int | None, as_json: bool) -> None:
-    r"""Try it with a fictional company: one cited answer here, then the web chat to ask more.
+    """Try it with a fictional company: one cited answer here, then the web chat to ask more.
 
     \b
     Examples:

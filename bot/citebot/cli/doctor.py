@@ -23,7 +23,7 @@ ROOMY = 1_000_000_000
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
-    r"""Check everything and say what to mend: installation, settings, database, index, model, sources.
+    """Check everything and say what to mend: installation, settings, database, index, model, sources.
 
     The exit code is 1 when something is wrong.
 

@@ -37,7 +37,7 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def run(invocation: Invocation, folder: Path, split: str, run_file: Path | None, limit: int, as_json: bool) -> None:
-    r"""Measure the retrieval on a data set: nDCG, recall, MRR, hits. It is indexed in a folder of its own.
+    """Measure the retrieval on a data set: nDCG, recall, MRR, hits. It is indexed in a folder of its own.
 
     \b
     Example:
@@ -64,7 +64,7 @@ def run(invocation: Invocation, folder: Path, split: str, run_file: Path | None,
 @json_option
 @click.pass_obj
 def answers(invocation: Invocation, path: Path, as_json: bool) -> None:
-    r"""Measure answers, citations and refusals. Every question is asked as its person, in what is indexed.
+    """Measure answers, citations and refusals. Every question is asked as its person, in what is indexed.
 
     \b
     Example:

@@ -19,7 +19,7 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def status(invocation: Invocation, as_json: bool) -> None:
-    r"""Show what the index holds, and how far behind it is.
+    """Show what the index holds, and how far behind it is.
 
     \b
     Example:
@@ -36,7 +36,7 @@ def status(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def rebuild(invocation: Invocation, as_json: bool) -> None:
-    r"""Build the index anew from the database. Vectors are kept, nothing is embedded again.
+    """Build the index anew from the database. Vectors are kept, nothing is embedded again.
 
     \b
     Example:
@@ -55,7 +55,7 @@ def rebuild(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def purge(invocation: Invocation, as_json: bool) -> None:
-    r"""Erase deleted text from the files of the index and the database.
+    """Erase deleted text from the files of the index and the database.
 
     \b
     Example:

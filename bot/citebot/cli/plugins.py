@@ -20,7 +20,7 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def list_plugins(invocation: Invocation, as_json: bool) -> None:
-    r"""List the installed plugins and which of them are enabled.
+    """List the installed plugins and which of them are enabled.
 
     \b
     Example:
@@ -42,7 +42,7 @@ def list_plugins(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show_plugin(invocation: Invocation, name: str, as_json: bool) -> None:
-    r"""Show one plugin.
+    """Show one plugin.
 
     \b
     Example:

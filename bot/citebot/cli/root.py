@@ -151,7 +151,7 @@ def _with_help(error: click.ClickException) -> str:
 @click.version_option(citebot.__version__, prog_name="citebot")
 @click.pass_context
 def cli(ctx: click.Context, /, **_options: Any) -> None:
-    r"""Answer a team's questions from what the team already wrote, with a citation for every claim.
+    """Answer a team's questions from what the team already wrote, with a citation for every claim.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ from citebot.cli.present import hit_to_json, where
 @json_option
 @click.pass_obj
 def command(invocation: Invocation, /, question: str, limit: int, as_json: bool, **options: Any) -> None:
-    r"""Show what the search finds, each leg's score beside the fused one.
+    """Show what the search finds, each leg's score beside the fused one.
 
     \b
     Example:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
 @click.pass_obj
 def command(invocation: Invocation, /, role: Role, as_json: bool, **options: Any) -> None:
-    r"""Serve the web chat and keep the sources in sync. /livez and /readyz tell how it is.
+    """Serve the web chat and keep the sources in sync. /livez and /readyz tell how it is.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ def command() -> None:
 @json_option
 @click.pass_obj
 def types(invocation: Invocation, as_json: bool) -> None:
-    r"""List the kinds of source that can be added.
+    """List the kinds of source that can be added.
 
     \b
     Example:
@@ -39,7 +39,7 @@ command.add_command(AddGroup(name="add", help="Add a source; “citebot source a
 @json_option
 @click.pass_obj
 def list_sources(invocation: Invocation, as_json: bool) -> None:
-    r"""List the sources with their freshness.
+    """List the sources with their freshness.
 
     \b
     Example:
@@ -68,7 +68,7 @@ def list_sources(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(invocation: Invocation, name: str, failed: bool, as_json: bool) -> None:
-    r"""Show one source: settings, freshness, and what could not be read.
+    """Show one source: settings, freshness, and what could not be read.
 
     \b
     Example:
@@ -110,7 +110,7 @@ def show(invocation: Invocation, name: str, failed: bool, as_json: bool) -> None
 @json_option
 @click.pass_context
 def check(ctx: click.Context, name: str, as_json: bool) -> None:
-    r"""Check a source's set-up: reach, rights, readers.
+    """Check a source's set-up: reach, rights, readers.
 
     \b
     Example:
@@ -135,7 +135,7 @@ def check(ctx: click.Context, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def sync(ctx: click.Context, names: tuple[str, ...], allow_removals: bool, no_vectors: bool, as_json: bool) -> None:
-    r"""Read sources now and index what changed. Without NAME, all that are not paused.
+    """Read sources now and index what changed. Without NAME, all that are not paused.
 
     \b
     Examples:
@@ -160,7 +160,7 @@ def sync(ctx: click.Context, names: tuple[str, ...], allow_removals: bool, no_ve
 @json_option
 @click.pass_obj
 def pause(invocation: Invocation, name: str, resume: bool, as_json: bool) -> None:
-    r"""Stop reading a source on schedule; what is indexed stays.
+    """Stop reading a source on schedule; what is indexed stays.
 
     \b
     Examples:
@@ -185,7 +185,7 @@ def pause(invocation: Invocation, name: str, resume: bool, as_json: bool) -> Non
 @json_option
 @click.pass_obj
 def remove(invocation: Invocation, name: str, yes: bool, as_json: bool) -> None:
-    r"""Remove a source with all its documents, passages and vectors.
+    """Remove a source with all its documents, passages and vectors.
 
     \b
     Example:
