@@ -111,7 +111,6 @@ async def _forever(name: str, step: Callable[[], Awaitable[object]], *, every: f
 async def _keep_schedule(bot: Citebot, clock: Clock, stopping: asyncio.Event) -> None:
     """Give every source that is not paused its entry in the clock, also those added while we run."""
     scheduled: set[str] = set()
-    # Until `stopping`, not for ever: before Python 3.12 `wait_for` may swallow a cancellation that comes as it ends.
     while not stopping.is_set():
         wanted = {source.name for source in await bot.sources() if not source.paused}
         for name in scheduled - wanted:
@@ -120,7 +119,8 @@ async def _keep_schedule(bot: Citebot, clock: Clock, stopping: asyncio.Event) ->
             clock.every(bot.settings.ingest.poll, f"sync {name}", partial(_sync, bot, name, stopping))
         scheduled = wanted
         with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), LOOK_FOR_SOURCES_EVERY)
+            async with asyncio.timeout(LOOK_FOR_SOURCES_EVERY):
+                await stopping.wait()
     # The loops of a server end together, by being cancelled.
     await asyncio.Event().wait()
 

@@ -96,8 +96,10 @@ class Pump:
             return []
 
     async def _wait(self) -> None:
+        # Not `wait_for`: before Python 3.12 it may swallow a cancellation that comes as we are woken.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), self._poll)
+            async with asyncio.timeout(self._poll):
+                await self._woken.wait()
 
     def _start(self, job: work.Job) -> None:
         task = asyncio.create_task(self._work(job))
