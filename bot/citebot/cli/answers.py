@@ -7,6 +7,7 @@ import click
 from citebot.cli.invocation import Invocation
 from citebot.cli.output import ago, json_option, print_json, print_table
 from citebot.errors import CitebotError
+from citebot.model import Feedback
 
 
 @click.group("answers")
@@ -58,14 +59,27 @@ def show_answer(invocation: Invocation, answer_id: str, as_json: bool) -> None:
     if row is None:
         raise CitebotError(f"There is no answer “{answer_id}”. “citebot answers list” shows the ids.")
     if as_json:
-        print_json({**row.to_json(), "feedback": feedback})
+        print_json({**row.to_json(), "feedback": [_feedback(one) for one in feedback]})
         return
     click.secho(row.question, bold=True)
     click.echo(row.text)
+    for citation in row.citations:
+        click.echo(f"[{citation.number}] {citation.title} ({citation.source}) {citation.url}".rstrip())
+    for text in row.notes:
+        click.secho(f"Note: {text}", dim=True)
     click.secho(
-        f"\nasked by {row.asker}, {ago(row.created_at)}, answered: {row.answered}, confidence {row.confidence:.2f}",
+        f"\nasked by {row.asker or 'a member without groups'}, {ago(row.created_at)}, "
+        f"answered: {'yes' if row.answered else 'no'}, confidence {row.confidence:.2f}",
         dim=True,
     )
+    for one in feedback:
+        click.echo(
+            f"{one.person.id} found it {one.verdict.replace('_', ' ')}" + (f": {one.reason}" if one.reason else "")
+        )
     for stage in row.trace.get("stages", []):
         facts = ", ".join(f"{key}={value}" for key, value in stage.items() if key not in ("stage", "ms"))
         click.echo(f"  {stage.get('stage', ''):<14} {stage.get('ms', 0):>8.1f} ms  {facts}")
+
+
+def _feedback(one: Feedback) -> dict[str, str]:
+    return {"person": one.person.id, "verdict": one.verdict, "reason": one.reason}
