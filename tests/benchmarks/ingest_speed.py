@@ -24,6 +24,7 @@ from typing import Any
 
 import structlog
 
+from citebot.app.core import FEED_SECONDS
 from citebot.ingest import Feeder, SyncProgress, SyncRunner
 from citebot.ports import IndexEntry, PartContext, SourceContext
 from citebot.settings import IngestSettings
@@ -71,7 +72,7 @@ class Line:
         )
         work = asyncio.create_task(asyncio.to_thread(runner.run))
         while not work.done():
-            await asyncio.wait({work}, timeout=1.0)
+            await asyncio.wait({work}, timeout=FEED_SECONDS)
             await self.feeder.catch_up()
         await self.feeder.catch_up()
         return time.perf_counter() - began, work.result()

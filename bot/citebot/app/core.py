@@ -25,6 +25,8 @@ from citebot.storage import Database, documents, index_log, purge, sources
 
 STOPPING_SECONDS = 2.0
 """What a source that is being read gets to come to a point where it can be left."""
+FEED_SECONDS = 5.0
+"""How soon words are found while a sync goes on. More often costs more than it gives: both want the interpreter."""
 ANYBODY = ""
 """The id of an asker who has not said who they are: a member of the team without groups."""
 
@@ -205,7 +207,7 @@ class Citebot:
         try:
             while not work.done():
                 # Words are found while the sync goes on.
-                await asyncio.wait({work}, timeout=1.0)
+                await asyncio.wait({work}, timeout=FEED_SECONDS)
                 await self.feeder.catch_up()
         finally:
             ending.set()
