@@ -12,10 +12,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from citebot.errors import StopSync
 from citebot.model import (
     Answer,
     AnswerEvent,
@@ -39,6 +40,9 @@ from citebot.model import (
     Status,
     Turn,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +281,41 @@ class Log(Protocol):
     def error(self, event: str, **values: Any) -> Any: ...
 
 
+class Http(Protocol):
+    """A source's only way out: guarded against forbidden addresses, paced, retried, logged (see `citebot.egress`).
+
+    Answers any status that is not worth another try: 2xx, 304 and most of 4xx; the caller reads `status_code`. Cookies
+    last as long as the run. Raises `StopSync` for a forbidden address, `Retry` when the server stayed unable to answer.
+    """
+
+    def get(
+        self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        """GET, redirects followed, body read within the size limit."""
+
+    def post(
+        self,
+        url: str,
+        *,
+        data: Mapping[str, str] | None = None,
+        json: Json = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """POST a form (`data`) or JSON. Tried again like a GET: for calls that change nothing."""
+
+
+class NoHttp:
+    """For sources that read no network."""
+
+    def get(self, url: str, **_: Any) -> httpx.Response:
+        """Refuse."""
+        raise StopSync(f"This run has no way to reach {url}.")
+
+    def post(self, url: str, **_: Any) -> httpx.Response:
+        """Refuse."""
+        raise StopSync(f"This run has no way to reach {url}.")
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What a source may use while it runs."""
@@ -287,6 +326,7 @@ class SourceContext:
     """True when the run should end; checked between items."""
     now: Callable[[], datetime]
     progress: Callable[[str], None] = field(default=lambda note: None)
+    http: Http = field(default_factory=NoHttp)
 
 
 @dataclass(frozen=True, slots=True)

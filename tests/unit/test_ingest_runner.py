@@ -272,19 +272,32 @@ class PagedSource(DictSource):
             yield Batch(refs, cursor=start)
 
 
-def test_a_listing_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
+def cut_off_listing(tmp_path: Path) -> tuple[PagedSource, SourceWorld]:
+    """A source of 20 documents whose first run ended after three pages."""
     source = PagedSource({f"d{number:02}": replace(page(number), id=f"d{number:02}") for number in range(20)})
     world = SourceWorld(DictLab(source), tmp_path)  # type: ignore[arg-type]
-    seen = 0
-
-    def cut_off() -> bool:
-        nonlocal seen
-        seen += 1
-        return seen == 3
-
-    world.run(stop=cut_off)
+    asked = iter([False, False, True])
+    world.run(stop=lambda: next(asked, False))
     assert source.pages == [0, 3, 6]
+    source.pages.clear()
+    return source, world
+
+
+def test_a_listing_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
+    source, world = cut_off_listing(tmp_path)
     counts = world.run()
-    assert source.pages == [0, 3, 6, 9, 12, 15, 18]
+    assert source.pages == [9, 12, 15, 18, 0, 3, 6, 9, 12, 15, 18]
     assert (counts.saved, counts.removed, len(world.texts())) == (20, 0, 20)
+    world.close()
+
+
+def test_what_changed_behind_a_cut_off_listing_is_seen_by_the_next_run(tmp_path: Path) -> None:
+    source, world = cut_off_listing(tmp_path)
+    del source.documents["d01"]
+    source.documents["d02"] = replace(page(2, "Another text."), id="d02", version="2")
+    source.documents["d03a"] = replace(page(3, "A new one."), id="d03a")
+    world.run()
+    texts = world.texts()
+    assert "d01" not in texts
+    assert (texts["d02"], texts["d03a"]) == ("Another text.", "A new one.")
     world.close()

@@ -70,8 +70,11 @@ class SyncRunner:
         row, guard = self._begin()
         failure: str | None = "The run was ended before it was done."
         try:
-            sweep = self._list(row, guard)
-            if sweep is not None and self._drain(row, sweep, guard) and self._remove_unseen(row, sweep, guard):
+            done = self._read(row, guard, row.cursor)
+            if done and row.cursor is not None:
+                # The listing was begun by an earlier run: what changed behind its cursor since, a new one sees.
+                done = self._read(row, guard, None)
+            if done:
                 self._groups()
                 failure = None
         except LeaseLost:
@@ -101,7 +104,6 @@ class SyncRunner:
             self._lease = leases.acquire(tx, name, self._holder, LEASE_SECONDS)
             if self._lease is None:
                 raise StopSync(f"Another process is reading {self._name} now.")
-            self._lost = {external_id for external_id, _, _ in todo.parked(tx, row.id)}
             return row, RemovalGuard(self._name, documents.count(tx, row.id), allowed=self._allow_removals)
 
     def _end(self, row: SourceRow, failure: str | None) -> None:
@@ -116,11 +118,18 @@ class SyncRunner:
         assert self._lease is not None, "held since `_begin`"
         self._lease = leases.renew(tx, self._lease, LEASE_SECONDS)
 
+    def _read(self, row: SourceRow, guard: RemovalGuard, cursor: Json) -> bool:
+        """One listing, from the cursor on, with all it leads to; whether it came to the end."""
+        with self._database.read() as tx:
+            self._lost = {external_id for external_id, _, _ in todo.parked(tx, row.id)}
+        sweep = self._list(row, guard, cursor)
+        return sweep is not None and self._drain(row, sweep, guard) and self._remove_unseen(row, sweep, guard)
+
     # --- listing -------------------------------------------------------------------------------------------------
 
-    def _list(self, row: SourceRow, guard: RemovalGuard) -> int | None:
+    def _list(self, row: SourceRow, guard: RemovalGuard, cursor: Json) -> int | None:
         """Queue what is new or changed; returns the number of this listing, None when it was stopped."""
-        state: Any = row.cursor if isinstance(row.cursor, dict) else None
+        state: Any = cursor if isinstance(cursor, dict) else None
         with self._database.write() as tx:
             sweep = int(state["sweep"]) if state else sources.begin_sweep(tx, row.id)
         listed = int(state.get("listed", 0)) if state and state["cursor"] is not None else 0
