@@ -40,7 +40,7 @@ def test_a_folder_that_went_away_takes_nothing_with_it(emptied: bool, docs: Path
 
     assert failed.exit_code == 1
     assert len(failed.stderr.splitlines()) == 1
-    assert str(docs) in failed.stderr or "--allow-removals" in failed.stderr
+    assert str(docs) in failed.stderr or "source confirm" in failed.stderr
     assert citebot.json("source", "list")[0]["failure"]
     assert found(citebot)
 

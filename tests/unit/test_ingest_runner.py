@@ -90,7 +90,7 @@ def test_many_removals_wait_for_a_word(world: SourceWorld, source: DictSource) -
     world.run()
     for number in range(12):
         del source.documents[f"d{number}"]
-    with pytest.raises(StopSync, match=r"12 of 20 .* citebot source sync lab --allow-removals"):
+    with pytest.raises(StopSync, match=r"12 of 20 .* citebot source confirm lab"):
         world.run()
     assert len(world.texts()) == 20
     assert "no longer shows" in (status(world).failure or "")

@@ -181,6 +181,7 @@ class Citebot:
         progress: Callable[[SyncProgress], None] | None = None,
         stop: Callable[[], bool] | None = None,
         allow_removals: bool = False,
+        full: bool = False,
     ) -> SyncProgress:
         """Read one source now and bring the index up to date with it."""
         ending = threading.Event()
@@ -199,6 +200,7 @@ class Citebot:
                 document_fetched=self.plugins.document_fetched_sync,
                 progress=progress,
                 allow_removals=allow_removals,
+                full=full,
                 holder=self._holder,
             )
             return runner.run()

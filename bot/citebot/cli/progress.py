@@ -42,7 +42,7 @@ def bar(title: str, *, quiet: bool) -> Iterator[Report]:
 
 
 async def sync_sources(
-    bot: Citebot, names: Sequence[str], *, allow_removals: bool, vectors: bool, quiet: bool
+    bot: Citebot, names: Sequence[str], *, allow_removals: bool, full: bool = False, vectors: bool, quiet: bool
 ) -> list[dict[str, Any]]:
     """Sync the named sources (all that are not paused without names), then make the missing vectors."""
     known = {source.name for source in await bot.sources()}
@@ -54,20 +54,20 @@ async def sync_sources(
         raise CitebotError(
             "There is no source to sync. Add one: citebot source add files --name handbook --path ./docs"
         )
-    results = [await _sync_one(bot, name, allow_removals=allow_removals, quiet=quiet) for name in chosen]
+    results = [await _sync_one(bot, name, allow_removals=allow_removals, full=full, quiet=quiet) for name in chosen]
     if vectors:
         await make_vectors(bot, quiet=quiet)
     return results
 
 
-async def _sync_one(bot: Citebot, name: str, *, allow_removals: bool, quiet: bool) -> dict[str, Any]:
+async def _sync_one(bot: Citebot, name: str, *, allow_removals: bool, full: bool, quiet: bool) -> dict[str, Any]:
     try:
         with bar(f"Reading {name}", quiet=quiet) as report:
 
             def show(state: SyncProgress) -> None:
                 report(_counts(state), state.done, max(state.listed, state.queued) or None)
 
-            state = await bot.sync(name, progress=show, allow_removals=allow_removals)
+            state = await bot.sync(name, progress=show, allow_removals=allow_removals, full=full)
     except SourceError as error:
         # The other sources are read all the same.
         if not quiet:

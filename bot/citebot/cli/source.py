@@ -131,10 +131,13 @@ def check(ctx: click.Context, name: str, as_json: bool) -> None:
 @command.command("sync")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--allow-removals", is_flag=True, help="Confirm that many documents have really gone.")
+@click.option("--full", is_flag=True, help="List everything again, even where a change feed would do.")
 @click.option("--no-vectors", is_flag=True, help="Leave the vectors to “citebot serve” or a later sync.")
 @json_option
 @click.pass_context
-def sync(ctx: click.Context, names: tuple[str, ...], allow_removals: bool, no_vectors: bool, as_json: bool) -> None:
+def sync(
+    ctx: click.Context, names: tuple[str, ...], allow_removals: bool, full: bool, no_vectors: bool, as_json: bool
+) -> None:
     """Read sources now and index what changed. Without NAME, all that are not paused.
 
     \b
@@ -146,12 +149,40 @@ def sync(ctx: click.Context, names: tuple[str, ...], allow_removals: bool, no_ve
 
     invocation: Invocation = ctx.obj
     results = invocation.run(
-        lambda bot: sync_sources(bot, names, allow_removals=allow_removals, vectors=not no_vectors, quiet=as_json),
+        lambda bot: sync_sources(
+            bot, names, allow_removals=allow_removals, full=full, vectors=not no_vectors, quiet=as_json
+        ),
         owner=True,
     )
     if as_json:
         print_json(results)
     ctx.exit(1 if any(result["failure"] for result in results) else 0)
+
+
+@command.command("confirm")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def confirm(invocation: Invocation, name: str, as_json: bool) -> None:
+    """Confirm that many documents have really gone: the next read removes them, once.
+
+    A read stops before it removes more than five documents and more than 30 % of all, or when a source lists nothing.
+
+    \b
+    Example:
+      citebot source confirm handbook
+    """
+    from citebot.storage import sources
+
+    with invocation.database() as database, database.write() as tx:
+        row = sources.get(tx, name)
+        if row is None:
+            raise _unknown(name)
+        sources.allow_removals(tx, row.id, True)
+    if as_json:
+        print_json({"name": name, "confirmed": True, "stopped_by": row.failure})
+    else:
+        click.echo(f"The next read of {name} removes what has gone: citebot source sync {name}")
 
 
 @command.command("pause")

@@ -24,7 +24,7 @@ class RemovalGuard:
             return
         raise StopSync(
             f"{self._source} no longer shows {self._removed + number} of {self._total} documents. No more were "
-            f"removed. If they have really gone: citebot source sync {self._source} --allow-removals"
+            f"removed. If they have really gone: citebot source confirm {self._source}"
         )
 
     def check_listing(self, listed: int) -> None:
@@ -34,7 +34,7 @@ class RemovalGuard:
         if self._total:
             raise StopSync(
                 f"{self._source} lists no document any more; {self._total} are stored. Nothing was removed. If they "
-                f"have really gone: citebot source sync {self._source} --allow-removals"
+                f"have really gone: citebot source confirm {self._source}"
             )
         raise StopSync(f"{self._source} lists no document. What may be wrong: citebot source check {self._source}")
 

@@ -1,5 +1,7 @@
 """Reads one source: listing → queue + cursor in one transaction → fetch → documents; then what has gone.
 
+A source with a change feed is listed once, and again every `ingest.sweep`; in between the feed says what changed.
+
 It can be killed anywhere: what was listed is queued, what was fetched is stored, the rest is done again. Nothing is
 removed because it was not seen: only what a complete listing leaves out *and* `fetch` confirms, and never many at once.
 """
@@ -9,17 +11,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
-from citebot.errors import CitebotError, LeaseLost, StopSync, StorageError
+from citebot.errors import CitebotError, CursorExpired, LeaseLost, StopSync, StorageError
 from citebot.ingest.fetching import Hook, Outcome, Preparer
 from citebot.ingest.guard import RemovalGuard
 from citebot.ingest.holder import is_dead, new_holder
 from citebot.ingest.progress import SyncProgress
 from citebot.model import Batch, Document, Failed, Gone, Json, Ref
-from citebot.ports import ReportsGroups, Source, SourceContext
+from citebot.ports import ReportsChanges, ReportsGroups, Source, SourceContext
 from citebot.settings import IngestSettings
-from citebot.storage import Database, Transaction, documents, leases, people, sources, todo
+from citebot.storage import Database, Transaction, clock, documents, leases, people, sources, todo
 from citebot.storage.leases import Lease
 from citebot.storage.sources import SourceRow
 from citebot.storage.todo import Todo
@@ -50,6 +54,7 @@ class SyncRunner:
         document_fetched: Hook = lambda source, document: document,
         progress: Callable[[SyncProgress], None] | None = None,
         allow_removals: bool = False,
+        full: bool = False,
         holder: str = "",
     ) -> None:
         self._database = database
@@ -58,7 +63,9 @@ class SyncRunner:
         self._context = context
         self._preparer = Preparer(source, settings, document_fetched)
         self._show = progress or (lambda state: None)
+        self._settings = settings
         self._allow_removals = allow_removals
+        self._full = full or allow_removals
         self._holder = holder or new_holder()
         self._lease: Lease | None = None
         self._lost: set[str] = set()
@@ -70,11 +77,7 @@ class SyncRunner:
         row, guard = self._begin()
         failure: str | None = "The run was ended before it was done."
         try:
-            done = self._read(row, guard, row.cursor)
-            if done and row.cursor is not None:
-                # The listing was begun by an earlier run: what changed behind its cursor since, a new one sees.
-                done = self._read(row, guard, None)
-            if done:
+            if self._bring_up(row, guard):
                 self._groups()
                 failure = None
         except LeaseLost:
@@ -104,7 +107,8 @@ class SyncRunner:
             self._lease = leases.acquire(tx, name, self._holder, LEASE_SECONDS)
             if self._lease is None:
                 raise StopSync(f"Another process is reading {self._name} now.")
-            return row, RemovalGuard(self._name, documents.count(tx, row.id), allowed=self._allow_removals)
+            allowed = self._allow_removals or row.removals_allowed
+            return row, RemovalGuard(self._name, documents.count(tx, row.id), allowed=allowed)
 
     def _end(self, row: SourceRow, failure: str | None) -> None:
         if self._lease is None:
@@ -118,12 +122,99 @@ class SyncRunner:
         assert self._lease is not None, "held since `_begin`"
         self._lease = leases.renew(tx, self._lease, LEASE_SECONDS)
 
+    # --- by change feed or by listing ---------------------------------------------------------------------------
+
+    def _bring_up(self, row: SourceRow, guard: RemovalGuard) -> bool:
+        """Read what changed, from the feed where that is enough; whether it came to the end."""
+        if not isinstance(self._part, ReportsChanges):
+            return self._sweep(row, guard)
+        if self._feed_reaches(row):
+            try:
+                return self._poll(row, guard, self._part, row.feed)
+            except CursorExpired as error:
+                self._context.log.warning("change feed lost, listing everything", why=str(error))
+                row = replace(row, feed=None)
+        # Where the feed stands is noted before the listing begins: what changes meanwhile is in the feed.
+        feed = row.feed if row.feed is not None else self._feed_now(row, self._part)
+        return self._sweep(row, guard) and self._poll(row, guard, self._part, feed)
+
+    def _feed_reaches(self, row: SourceRow) -> bool:
+        """Whether the feed goes back to the last read, and no listing is due or half done."""
+        if self._full or row.feed is None or row.swept_at is None or row.cursor is not None or row.removals_allowed:
+            return False
+        with self._database.read() as tx:
+            now = clock.now(tx)
+        keeps = self._part.spec.feed_keeps
+        if keeps is not None and (row.feed_at is None or now - row.feed_at >= keeps):
+            return False
+        return now - row.swept_at < timedelta(seconds=self._settings.sweep)
+
+    def _feed_now(self, row: SourceRow, part: ReportsChanges) -> Json:
+        cursor: Json = None
+        for batch in part.changes(self._context, None):
+            cursor = batch.cursor
+        with self._database.write() as tx:
+            self._renew(tx)
+            sources.set_feed(tx, row.id, cursor)
+        return cursor
+
+    def _poll(self, row: SourceRow, guard: RemovalGuard, part: ReportsChanges, feed: Json) -> bool:
+        for batch in part.changes(self._context, feed):
+            self._store_changes(row, batch)
+            self._show(self.progress)
+            if self._context.stop():
+                return False
+        self._queue_stale(row)
+        if not self._drain(row, row.sweep, guard):
+            return False
+        with self._database.write() as tx:
+            self._renew(tx)
+            stored = sources.get(tx, self._name)
+            if stored is not None:
+                sources.set_feed(tx, row.id, stored.feed, read=True)
+        return True
+
+    def _store_changes(self, row: SourceRow, batch: Batch) -> None:
+        """Queue what the feed names. What it calls gone is asked for as well: `fetch` says whether it is."""
+        refs = [item if isinstance(item, Ref) else Ref(item.id) for item in batch.items]
+        with self._database.write() as tx:
+            self._renew(tx)
+            known = documents.versions(tx, row.id, [ref.id for ref in refs])
+            changed = [ref for ref in refs if not ref.version or known.get(ref.id) != (ref.version, ref.readers_tag)]
+            todo.add(tx, row.id, changed)
+            sources.set_feed(tx, row.id, batch.cursor)
+        self.progress.listed += len(refs)
+        self.progress.queued += len(changed)
+
+    def _queue_stale(self, row: SourceRow) -> None:
+        """Some of those that were not fetched for long: an edit may leave no trace in listing and feed."""
+        days = min(self._settings.refetch_days, 1.0) if self._part.spec.silent_edits else self._settings.refetch_days
+        with self._database.write() as tx:
+            stale = documents.stale(tx, row.id, age=timedelta(days=days), limit=LISTED_AT_ONCE)
+            todo.add(tx, row.id, stale)
+        self.progress.queued += len(stale)
+
+    def _sweep(self, row: SourceRow, guard: RemovalGuard) -> bool:
+        """List everything and remove what has gone; whether it came to the end."""
+        done = self._read(row, guard, row.cursor)
+        if done and row.cursor is not None:
+            # The listing was begun by an earlier run: what changed behind its cursor since, a new one sees.
+            done = self._read(row, guard, None)
+        if done:
+            with self._database.write() as tx:
+                self._renew(tx)
+                sources.end_sweep(tx, row.id)
+        return done
+
     def _read(self, row: SourceRow, guard: RemovalGuard, cursor: Json) -> bool:
         """One listing, from the cursor on, with all it leads to; whether it came to the end."""
         with self._database.read() as tx:
             self._lost = {external_id for external_id, _, _ in todo.parked(tx, row.id)}
         sweep = self._list(row, guard, cursor)
-        return sweep is not None and self._drain(row, sweep, guard) and self._remove_unseen(row, sweep, guard)
+        if sweep is None:
+            return False
+        self._queue_stale(row)
+        return self._drain(row, sweep, guard) and self._remove_unseen(row, sweep, guard)
 
     # --- listing -------------------------------------------------------------------------------------------------
 

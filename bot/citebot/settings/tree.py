@@ -83,6 +83,10 @@ class IngestSettings(Section):
     """The document's path."""
 
     poll: float = Field(300.0, gt=0, description="Seconds between two reads of a source.")
+    sweep: float = Field(
+        86_400.0, gt=0, description="Seconds between two full listings of a source with a change feed."
+    )
+    refetch_days: float = Field(7.0, gt=0, description="Every document is read again this often: edits can be silent.")
     chunk_tokens: int = Field(350, ge=50, description="Target size of a chunk.")
     chunk_min_tokens: int = Field(80, ge=0, description="Smaller chunks join their neighbour under the same heading.")
     max_document_bytes: int = Field(20_000_000, gt=0, description="Larger documents are parked.")

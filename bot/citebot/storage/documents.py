@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from citebot.model import Chunk, Document, Passage, Readers
+from citebot.model import Chunk, Document, Passage, Readers, Ref
 from citebot.storage import clock, index_log, passages
 from citebot.storage.batches import batches
 from citebot.storage.changes import Changes, StoredPassage, compare
@@ -131,7 +132,12 @@ def confirm(tx: Transaction, source_id: int, rows: Sequence[tuple[str, str, str]
     if not rows:
         return
     key = (document.c.source_id == source_id, document.c.external_id == bindparam("key"))
-    values = {"version": bindparam("now_version"), "readers_tag": bindparam("now_tag"), "seen_sweep": sweep}
+    values = {
+        "version": bindparam("now_version"),
+        "readers_tag": bindparam("now_tag"),
+        "seen_sweep": sweep,
+        "fetched_at": clock.now(tx),
+    }
     rows_now = [{"key": key, "now_version": version, "now_tag": tag} for key, version, tag in rows]
     tx.execute(update(document).where(*key).values(**values), rows_now)
 
@@ -159,6 +165,13 @@ def unseen(tx: Transaction, source_id: int, sweep: int) -> list[str]:
     """Documents that this full listing did not name."""
     query = select(document.c.external_id).where(document.c.source_id == source_id, document.c.seen_sweep < sweep)
     return list(tx.execute(query.order_by(document.c.external_id)).scalars())
+
+
+def stale(tx: Transaction, source_id: int, *, age: timedelta, limit: int) -> list[Ref]:
+    """Documents that were not fetched for `age`, oldest first: an edit that no listing shows is found this way."""
+    columns = (document.c.external_id, document.c.version, document.c.readers_tag)
+    query = select(*columns).where(document.c.source_id == source_id, document.c.fetched_at < clock.now(tx) - age)
+    return [Ref(*row) for row in tx.execute(query.order_by(document.c.fetched_at, document.c.id).limit(limit))]
 
 
 def count(tx: Transaction, source_id: int) -> int:

@@ -31,13 +31,24 @@ class SourceRow:
     sweep: int
     created_at: datetime
     synced_at: datetime | None
+    swept_at: datetime | None
+    feed: Json
+    feed_at: datetime | None
+    removals_allowed: bool
     failed_at: datetime | None
     failure: str | None
 
 
 def add(tx: Transaction, *, name: str, type: str, settings: Mapping[str, Any]) -> SourceRow:
     """Store a new source; raises `WrongUse` when the name is taken."""
-    values = {"name": name, "type": type, "settings": dict(settings), "created_at": clock.now(tx), "cursor": null()}
+    values = {
+        "name": name,
+        "type": type,
+        "settings": dict(settings),
+        "created_at": clock.now(tx),
+        "cursor": null(),
+        "feed": null(),
+    }
     try:
         with tx.begin_nested():
             tx.execute(insert(source), values)
@@ -81,6 +92,24 @@ def set_paused(tx: Transaction, name: str, paused: bool) -> None:
 def set_cursor(tx: Transaction, source_id: int, cursor: Json) -> None:
     """Remember where the listing stands; belongs into the transaction that stores what was listed."""
     tx.execute(update(source).where(source.c.id == source_id).values(cursor=null() if cursor is None else cursor))
+
+
+def set_feed(tx: Transaction, source_id: int, cursor: Json, *, read: bool = False) -> None:
+    """Remember where the change feed goes on; with `read` it has been read to its end."""
+    values: dict[str, object] = {"feed": null() if cursor is None else cursor}
+    if read:
+        values["feed_at"] = clock.now(tx)
+    tx.execute(update(source).where(source.c.id == source_id).values(values))
+
+
+def allow_removals(tx: Transaction, source_id: int, allowed: bool) -> None:
+    """Note, or forget, that an admin confirmed the removal of many documents."""
+    tx.execute(update(source).where(source.c.id == source_id).values(removals_allowed=allowed))
+
+
+def end_sweep(tx: Transaction, source_id: int) -> None:
+    """A full listing was read to its end and what it left out was removed; a confirmation is used up by it."""
+    tx.execute(update(source).where(source.c.id == source_id).values(swept_at=clock.now(tx), removals_allowed=False))
 
 
 def begin_sweep(tx: Transaction, source_id: int) -> int:

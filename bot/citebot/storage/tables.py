@@ -49,6 +49,10 @@ source = Table(
     Column("sweep", Integer, nullable=False, default=0),  # number of the newest full listing
     Column("created_at", DateTime, nullable=False),
     Column("synced_at", DateTime),  # last run that ended well
+    Column("swept_at", DateTime),  # last full listing that was read to its end, removals included
+    Column("feed", JSON),  # where the change feed is read from next
+    Column("feed_at", DateTime),  # when it was last read to its end
+    Column("removals_allowed", Boolean, nullable=False, default=False),  # an admin confirmed: many have really gone
     Column("failed_at", DateTime),
     Column("failure", Text),  # why the last run failed, for people
 )

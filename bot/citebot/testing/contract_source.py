@@ -169,7 +169,7 @@ class SourceContract:
         def anew(refs: list[Ref]) -> list[Ref]:
             return [Ref(ref.id, version="new") for ref in refs]
 
-        with pytest.raises(StopSync, match="--allow-removals"):
+        with pytest.raises(StopSync, match="citebot source confirm"):
             world.run(world.watched(refs=anew, answer=lambda item: Gone(item.id, "no_access")))
         assert world.state() == before
 
