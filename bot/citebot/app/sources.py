@@ -11,12 +11,14 @@ from typing import Any, cast
 
 import structlog
 
+from citebot.app import secrets
 from citebot.errors import CitebotError, SourceError, WrongUse
 from citebot.model import Finding
 from citebot.pluginmanager import PluginManager
 from citebot.ports import ChecksItself, PartContext, Source, SourceContext
 from citebot.settings import Choice, Settings
 from citebot.storage import Database, Transaction, sources
+from citebot.storage.secrets import SecretUnreadable
 from citebot.storage.sources import SourceRow
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
@@ -40,17 +42,19 @@ def add_source(
     bad = [finding for finding in found if not finding.ok]
     if bad:
         raise SourceError(f"{bad[0].what}" + (f" {bad[0].fix}" if bad[0].fix else ""))
-    stored = source_settings(plugins, kind, values)
-    with database.write() as tx:
-        if sources.get(tx, name) is not None:
-            raise CitebotError(f"There is already a source “{name}”. Choose another name, or remove that one first.")
-        return sources.add(tx, name=name, type=kind, settings=stored), found
+    with secrets.sealing(settings) as seal:
+        stored = source_settings(plugins, kind, values, seal)
+        with database.write() as tx:
+            if sources.get(tx, name) is not None:
+                raise CitebotError(
+                    f"There is already a source “{name}”. Choose another name, or remove that one first."
+                )
+            return sources.add(tx, name=name, type=kind, settings=stored), found
 
 
-def source_settings(plugins: PluginManager, kind: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a source as stored: complete, validated, JSON."""
-    validated = plugins.part("source", kind).Settings.model_validate(values)
-    return validated.model_dump(mode="json")
+def source_settings(plugins: PluginManager, kind: str, values: dict[str, Any], seal: secrets.Seal) -> dict[str, Any]:
+    """The settings of a source as stored: complete, validated, JSON, secrets sealed."""
+    return secrets.stored_form(plugins.part("source", kind).Settings.model_validate(values), seal)
 
 
 def build_source(plugins: PluginManager, settings: Settings, *, kind: str, name: str, values: dict[str, Any]) -> Source:
@@ -60,8 +64,8 @@ def build_source(plugins: PluginManager, settings: Settings, *, kind: str, name:
 
 
 def source_of(row: SourceRow, plugins: PluginManager, settings: Settings) -> Source:
-    """Build the source of a stored row."""
-    return build_source(plugins, settings, kind=row.type, name=row.name, values=row.settings)
+    """Build the source of a stored row; only here its secrets are opened."""
+    return build_source(plugins, settings, kind=row.type, name=row.name, values=secrets.opened_settings(row, settings))
 
 
 def known_source(tx: Transaction, name: str) -> SourceRow:
@@ -93,7 +97,11 @@ def findings(database: Database, plugins: PluginManager, settings: Settings, nam
     """Check a stored source."""
     with database.read() as tx:
         row = known_source(tx, name)
-    return _check(source_of(row, plugins, settings), source_context(settings, name))
+    try:
+        source = source_of(row, plugins, settings)
+    except SecretUnreadable as error:
+        return [Finding(ok=False, what=str(error))]
+    return _check(source, source_context(settings, name))
 
 
 def state_dir(settings: Settings, name: str) -> Path:

@@ -28,6 +28,7 @@ COMMANDS = {
     "index": "index",
     "plugins": "plugins",
     "search": "search",
+    "secrets": "secrets",
     "serve": "serve",
     "source": "source",
 }

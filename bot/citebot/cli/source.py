@@ -74,7 +74,7 @@ def show(invocation: Invocation, name: str, failed: bool, as_json: bool) -> None
     Example:
       citebot source show handbook --failed
     """
-    from citebot.storage import sources, todo
+    from citebot.storage import secrets, sources, todo
 
     with invocation.database() as database, database.read() as tx:
         row = sources.get(tx, name)
@@ -85,7 +85,7 @@ def show(invocation: Invocation, name: str, failed: bool, as_json: bool) -> None
     facts = {
         "name": row.name,
         "type": row.type,
-        "settings": row.settings,
+        "settings": secrets.masked(row.settings),
         "documents": status.documents,
         "passages": status.passages,
         "read": row.synced_at,

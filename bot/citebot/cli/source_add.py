@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import click
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from citebot.cli.invocation import Invocation
 from citebot.cli.output import json_option, print_findings, print_json
+from citebot.cli.secret_values import SECRET_HELP, is_secret, secret_value
 from citebot.errors import WrongUse
 
-SIMPLE = {str: str, int: int, float: float, bool: bool, Path: str}
+SIMPLE = {str: str, int: int, float: float, bool: bool, Path: str, SecretStr: str}
 
 
 class AddGroup(click.Group):
@@ -36,6 +37,7 @@ def _add_command(part: Any) -> click.Command:
     @click.pass_obj
     def add(invocation: Invocation, /, name: str, no_check: bool, as_json: bool, **values: Any) -> None:
         from citebot.app.sources import add_source
+        from citebot.storage.secrets import masked
 
         given = {
             key: _parsed(part.Settings.model_fields[key], key, value)
@@ -54,7 +56,12 @@ def _add_command(part: Any) -> click.Command:
             )
         if as_json:
             print_json(
-                {"name": row.name, "type": row.type, "settings": row.settings, "findings": [f.what for f in findings]}
+                {
+                    "name": row.name,
+                    "type": row.type,
+                    "settings": masked(row.settings),
+                    "findings": [f.what for f in findings],
+                }
             )
             return
         print_findings(findings)
@@ -75,6 +82,8 @@ def _add_command(part: Any) -> click.Command:
 def _option(name: str, info: FieldInfo) -> click.Option:
     flag = f"--{name.replace('_', '-')}"
     help_text = info.description or ""
+    if is_secret(info.annotation):
+        help_text = f"{help_text} {SECRET_HELP}".strip()
     kind = _simple_type(info.annotation)
     shown = _shown(info.default) if info.default_factory is None else ""
     if shown:
@@ -118,9 +127,14 @@ def _is_given(value: Any) -> bool:
 
 
 def _parsed(info: FieldInfo, name: str, value: Any) -> Any:
+    if is_secret(info.annotation):
+        values = value if isinstance(value, tuple) else (value,)
+        secrets = [secret_value(each, f"--{name.replace('_', '-')}") for each in values]
+        return secrets if isinstance(value, tuple) else secrets[0]
     if _simple_type(info.annotation) is not None:
         return list(value) if isinstance(value, tuple) else value
     try:
         return json.loads(value)
     except ValueError as error:
-        raise WrongUse(f"--{name.replace('_', '-')} takes JSON: {error}.") from error
+        # Not `from error`: it holds the whole text, which may be secret.
+        raise WrongUse(f"--{name.replace('_', '-')} takes JSON: {error}.") from None

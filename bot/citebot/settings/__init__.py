@@ -20,6 +20,7 @@ from citebot.settings.tree import (
     IngestSettings,
     LogSettings,
     PluginSettings,
+    SecretsSettings,
     Section,
     Settings,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "IngestSettings",
     "LogSettings",
     "PluginSettings",
+    "SecretsSettings",
     "Section",
     "Settings",
     "load_settings",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -27,7 +27,8 @@ def validated(
     try:
         return model.model_validate(decoded(model, values, where=section))
     except ValidationError as error:
-        raise SettingsError(_complaint(error, model, section, origin)) from error
+        # Not `from error`: its text repeats the values, secrets among them.
+        raise SettingsError(_complaint(error, model, section, origin)) from None
 
 
 def refuse_unknown(
@@ -116,13 +117,27 @@ def _value(value: object, model: type[BaseModel], path: Path) -> str:
 
 
 def _holds_secret(model: type[BaseModel], path: Path) -> bool:
+    if any(looks_secret(step) for step in path):
+        return True
     inner: Any = model
     for step in path:
         fields = getattr(inner, "model_fields", {})
-        inner = fields[step].annotation if step in fields else None
-        if looks_secret(step) or "Secret" in repr(inner):
-            return True
-    return False
+        if step not in fields:
+            # Inside a list, a table or a choice of models: which one it was is not known.
+            break
+        inner = fields[step].annotation
+    return _mentions_secret(inner, set())
+
+
+def _mentions_secret(annotation: Any, seen: set[Any]) -> bool:
+    """Whether a type is a secret or holds one somewhere."""
+    if "Secret" in repr(annotation):
+        return True
+    inner = list(get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation not in seen:
+        seen.add(annotation)
+        inner = [field.annotation for field in annotation.model_fields.values()]
+    return any(_mentions_secret(each, seen) for each in inner)
 
 
 def _more(problems: list[Any]) -> str:

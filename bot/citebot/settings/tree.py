@@ -94,6 +94,14 @@ class IngestSettings(Section):
     parse_memory_mb: int = Field(512, gt=0, description="Memory a parser may take.")
 
 
+class SecretsSettings(Section):
+    """Keys that encrypt the secrets of sources in the database."""
+
+    keys: list[SecretStr] = Field(
+        [], description="Fernet keys, the first one encrypts; none: `secrets.key` in the data folder, made when needed."
+    )
+
+
 class LogSettings(Section):
     """What is written to stderr."""
 
@@ -118,4 +126,5 @@ class Settings(Section):
     access: AccessSettings = AccessSettings()
     delivery: DeliverySettings = DeliverySettings()
     ingest: IngestSettings = IngestSettings()
+    secrets: SecretsSettings = SecretsSettings()
     log: LogSettings = LogSettings()

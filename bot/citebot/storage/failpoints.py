@@ -22,6 +22,9 @@ NAMES = {
     "before-outbox-commit": "The post is written down as done but not committed.",
     "after-outbox-commit": "All is done.",
     "before-documents-commit": "A batch of documents is written but not committed.",
+    "after-secrets-key": "A new key is in the file, and nothing is encrypted with it.",
+    "before-secrets-commit": "Every secret is encrypted with the new key but not committed.",
+    "after-secrets-commit": "No secret needs the old key any more, and it is still in the file.",
 }
 """Every point, and how things stand there."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ class SourceRow:
     id: int
     name: str
     type: str
-    settings: dict[str, Any]
+    settings: dict[str, Any] = field(repr=False)
     paused: bool
     cursor: Json
     sweep: int
@@ -82,6 +82,11 @@ def remove(tx: Transaction, name: str) -> int:
     tx.execute(delete(membership).where(membership.c.origin == name))
     tx.execute(delete(source).where(source.c.id == found.id))
     return removed
+
+
+def set_settings(tx: Transaction, source_id: int, settings: Mapping[str, Any]) -> None:
+    """Replace the settings of a source."""
+    tx.execute(update(source).where(source.c.id == source_id).values(settings=dict(settings)))
 
 
 def set_paused(tx: Transaction, name: str, paused: bool) -> None:
