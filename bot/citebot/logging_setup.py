@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, MutableMapping
 from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
 
 import structlog
 from structlog.typing import Processor
@@ -44,8 +45,29 @@ _CHATTY = {
 }
 
 
+_known: tuple[str, ...] = ()
+SHORTEST = 6
+"""Characters of a secret that is looked for; what is shorter would be found in ordinary words."""
+
+
+def hide(secret: str) -> None:
+    """From now on, keep a secret that was opened out of every log and message, as it is and as part of an address."""
+    global _known  # replaced as a whole: other threads may be going through it
+    forms = {secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
+    known = {*_known, *(form for form in forms if len(secret) >= SHORTEST)}
+    _known = tuple(sorted(known, key=len, reverse=True))
+
+
+def without_secrets(text: str) -> str:
+    """The text with `***` in the place of every secret that was opened."""
+    for secret in _known:
+        text = text.replace(secret, "***")
+    return text
+
+
 def redacted(text: str) -> str:
-    """The text without tokens, passwords and the like."""
+    """The text without opened secrets, and without whatever looks like a token or a password."""
+    text = without_secrets(text)
     for pattern in _SECRETS:
         text = pattern.sub(_masked, text)
     return text

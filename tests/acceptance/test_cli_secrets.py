@@ -13,7 +13,7 @@ CANARY = "canary-7f3a-hunter2"
 ENVELOPE = re.compile(rb"gAAAA[\w=-]{20,}")
 
 PLUGIN = '''
-from citebot import Document, Finding, Readers, Ref, SourceSpec, StopSync, hookimpl
+from citebot import Document, Failed, Finding, Readers, Ref, SourceSpec, StopSync, hookimpl
 from citebot.ports import Batch
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -42,16 +42,23 @@ class Vault:
         self._token = settings.token.get_secret_value()
 
     def check(self, ctx):
-        yield Finding(ok=self._token.startswith("canary"), what="The vault opens.")
+        yield Finding(ok="shut" not in self._token, what="The vault is tried with " + self._token)
 
     def list(self, ctx, cursor):
         ctx.log.warning("opening", settings=repr(self.__dict__.keys()))
-        if not self._token.startswith("canary"):
-            raise StopSync("The vault stays shut.")
+        if "leaky" in self._token:
+            ctx.log.warning("GET https://vault.example.com/" + self._token)
+        if self._token.endswith("leaky stop"):
+            raise StopSync("Refused: https://vault.example.com/?t=" + self._token.replace(" ", "%20"))
+        if self._token.endswith("leaky crash"):
+            raise RuntimeError("Refused " + self._token)
         yield Batch(items=[Ref(id="1", version="1")], cursor=None)
 
     def fetch(self, ctx, ids):
         for each in ids:
+            if self._token.endswith("leaky document"):
+                yield Failed(id=each, why="Refused " + self._token, permanent=True)
+                continue
             body = "# Gold\\n\\nThe gold is here."
             yield Document(id=each, title="Gold", url="", body=body, readers=Readers.everyone())
 
@@ -129,6 +136,37 @@ def test_a_process_with_all_its_logs_shows_nothing(vault: Any) -> None:
     assert "opening" in done.stderr
     assert CANARY not in done.stdout + done.stderr
     assert not ENVELOPE.search((done.stdout + done.stderr).encode())
+
+
+@pytest.mark.parametrize("how", ["stop", "crash", "document"])
+def test_a_source_that_tells_its_own_secret_is_not_repeated(how: str, vault: Any) -> None:
+    said = add(vault, "safe", "--json", token=f"{CANARY} leaky {how}")
+    for line in (
+        ("source", "sync", "safe"),
+        ("source", "sync", "safe", "--json"),
+        ("source", "list", "--json"),
+        ("source", "show", "safe", "--failed", "--json"),
+        ("source", "check", "safe", "--json"),
+        ("doctor",),
+    ):
+        done = vault.process(*line)
+        said += done.stdout + done.stderr
+
+    assert "Refused" in said
+    assert not ENVELOPE.search(said.encode())
+    assert "tried with ***" in said
+    assert "GET https://vault.example.com/***" in said
+    assert CANARY not in said
+    assert CANARY.encode() not in stored(vault)
+    assert b"Refused" in stored(vault)
+
+
+def test_a_source_that_is_refused_with_its_secret_is_not_repeated(vault: Any) -> None:
+    done = vault.process("source", "add", "vault", "--name", "safe", "--token", f"{CANARY} shut")
+
+    assert done.returncode == 1
+    assert "tried with ***" in done.stderr
+    assert CANARY not in done.stdout + done.stderr
 
 
 def test_a_secret_may_come_from_a_file_or_a_variable(

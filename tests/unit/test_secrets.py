@@ -17,6 +17,7 @@ import pytest
 from cryptography.fernet import Fernet, MultiFernet
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from citebot import logging_setup
 from citebot.app import secrets as keys
 from citebot.app.sources import findings
 from citebot.errors import SettingsError, StorageError, WrongUse
@@ -155,6 +156,18 @@ def test_nothing_that_shows_a_ring_a_row_or_the_settings_shows_a_secret(database
     assert len(tokens) == 7
     assert not [text for text in (KEY, CANARY, *tokens) if text in shown]
     assert secrets.masked(found.settings)["logins"] == [{"user": "bob", "password": "***"}]
+
+
+def test_an_opened_secret_is_kept_out_of_messages_also_as_a_part_of_an_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging_setup, "_known", ())
+    ring = KeyRing([KEY])
+    secrets.opened([ring.seal("pass word/1"), ring.seal("pass word/12"), ring.seal("is")], ring)
+
+    said = logging_setup.without_secrets("This is pass word/1, pass word/12, pass%20word%2F1 and pass+word%2F12.")
+
+    assert said == "This is ***, ***, *** and ***."
 
 
 # --- settings of a source ------------------------------------------------------------------------------------------

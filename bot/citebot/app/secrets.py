@@ -16,6 +16,7 @@ from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
 from citebot.errors import SettingsError, StorageError
+from citebot.logging_setup import hide
 from citebot.settings import Settings
 from citebot.storage import Database, secrets, sources
 from citebot.storage.failpoints import failpoint
@@ -102,6 +103,16 @@ def stored_form(model: BaseModel, seal: Seal) -> dict[str, Any]:
     # As Python values first: pydantic's own JSON holds asterisks in the place of secrets.
     stored: dict[str, Any] = to_jsonable_python(_sealed(model.model_dump(), seal))
     return stored
+
+
+def hide_all(model: BaseModel) -> None:
+    """Keep the secrets in these settings out of every log and message."""
+
+    def note(secret: str) -> Envelope:
+        hide(secret)
+        return {}
+
+    _sealed(model.model_dump(), note)
 
 
 def opened_settings(row: SourceRow, settings: Settings) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,7 @@ import structlog
 
 from citebot.app import secrets
 from citebot.errors import CitebotError, SourceError, WrongUse
+from citebot.logging_setup import without_secrets
 from citebot.model import Finding
 from citebot.pluginmanager import PluginManager
 from citebot.ports import ChecksItself, PartContext, Source, SourceContext
@@ -38,6 +40,7 @@ def add_source(
     if not NAME.fullmatch(name):
         raise WrongUse(f"“{name}” cannot name a source: use lower-case letters, digits, - _ and . (at most 63).")
     source = build_source(plugins, settings, kind=kind, name=name, values=values)
+    secrets.hide_all(plugins.part("source", kind).Settings.model_validate(values))
     found = _check(source, source_context(settings, name)) if check else []
     bad = [finding for finding in found if not finding.ok]
     if bad:
@@ -111,5 +114,8 @@ def state_dir(settings: Settings, name: str) -> Path:
 
 def _check(source: Source, context: SourceContext) -> list[Finding]:
     if isinstance(source, ChecksItself):
-        return list(source.check(context))
+        return [
+            replace(each, what=without_secrets(each.what), fix=without_secrets(each.fix))
+            for each in source.check(context)
+        ]
     return [Finding(ok=True, what=f"A {source.name} source has nothing to check.")]

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from citebot.logging_setup import without_secrets
 from citebot.model import Finding
 
 WIDE = 200
@@ -78,7 +79,7 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
+    return without_secrets(" ".join(str(text).split()))
 
 
 def _cell(value: object) -> str:

@@ -14,6 +14,7 @@ from citebot.app import Citebot, IndexStatus
 from citebot.cli.output import complain, note
 from citebot.errors import CitebotError, SourceError
 from citebot.ingest import EmbeddingProgress, SyncProgress
+from citebot.logging_setup import without_secrets
 
 Report = Callable[[str, int, int | None], None]
 """(what is going on, done, total or None)."""
@@ -72,7 +73,7 @@ async def _sync_one(bot: Citebot, name: str, *, allow_removals: bool, full: bool
         # The other sources are read all the same.
         if not quiet:
             complain(f"{name}: {error}")
-        return {"name": name, "failure": str(error)}
+        return {"name": name, "failure": without_secrets(str(error))}
     if not quiet:
         note(f"{name}: {_counts(state)}")
     return {"name": name, "failure": "", **state.counts()}

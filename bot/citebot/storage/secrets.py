@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from citebot.errors import SourceError, WrongUse
+from citebot.logging_setup import hide
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
@@ -88,8 +89,14 @@ def key_id(key: str) -> str:
 
 
 def opened(settings: Any, ring: KeyRing) -> Any:
-    """The settings with every envelope replaced by its secret."""
-    return _replaced(settings, ring.open)
+    """The settings with every envelope replaced by its secret, which no log or message shows from now on."""
+
+    def open_and_hide(envelope: Envelope) -> str:
+        secret = ring.open(envelope)
+        hide(secret)
+        return secret
+
+    return _replaced(settings, open_and_hide)
 
 
 def resealed(settings: Any, ring: KeyRing) -> Any:

@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, func, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
 from citebot.errors import WrongUse
+from citebot.logging_setup import without_secrets
 from citebot.model import Json
 from citebot.ports import SourceStatus
 from citebot.storage import clock, index_log
@@ -126,7 +127,7 @@ def begin_sweep(tx: Transaction, source_id: int) -> int:
 def finish(tx: Transaction, source_id: int, *, failure: str | None) -> None:
     """Write down how a run ended: well (`failure` None), or why not."""
     now = clock.now(tx)
-    values: dict[str, object] = {"failed_at": now, "failure": failure}
+    values: dict[str, object] = {"failed_at": now, "failure": failure and without_secrets(failure)}
     if failure is None:
         values = {"synced_at": now, "failed_at": None, "failure": None}
     tx.execute(update(source).where(source.c.id == source_id).values(values))

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import and_, case, delete, func, or_, select, update
 
+from citebot.logging_setup import without_secrets
 from citebot.model import Ref
 from citebot.storage import clock
 from citebot.storage.batches import batches
@@ -83,7 +84,7 @@ def fail(
         "attempts": tries,
         "not_before": clock.now(tx) + timedelta(seconds=retry_after),
         "parked": True if permanent else case((tries >= MAX_ATTEMPTS, True), else_=todo.c.parked),
-        "why": why,
+        "why": without_secrets(why),
     }
     key = and_(todo.c.source_id == source_id, todo.c.external_id == external_id)
     if not tx.execute(update(todo).where(key).values(values)).rowcount:
