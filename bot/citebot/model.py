@@ -110,7 +110,10 @@ class Conversation:
 
 # --- what is known -----------------------------------------------------------------------------------------------
 
-DocumentFormat = Literal["markdown", "html", "text", "storage", "adf", "wikitext", "textile", "pdf", "docx"]
+DocumentFormat = Literal[
+    "markdown", "html", "text", "storage", "adf", "mediawiki", "wikitext", "textile", "pdf", "docx"
+]
+"""`storage` is Confluence's XHTML, `mediawiki` the HTML that MediaWiki renders, `adf` Atlassian's JSON."""
 DocumentKind = Literal["page", "ticket", "file", "thread"]
 
 

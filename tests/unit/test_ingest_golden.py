@@ -20,6 +20,10 @@ FILES: dict[str, DocumentFormat] = {
     "notes.txt": "text",
     "page.pdf": "pdf",
     "page.docx": "docx",
+    "page.storage": "storage",
+    "page.adf": "adf",
+    "page.mediawiki": "mediawiki",
+    "page.textile": "textile",
 }
 
 

@@ -64,13 +64,27 @@ def _blocks(kind: str, data: bytes) -> list[Block]:
 
         return pdf_blocks(data) if kind == "pdf" else docx_blocks(data)
     text = data.decode("utf-8", "replace")
-    if kind == "html":
-        from citebot.ingest.blocks.html import html_blocks
-
-        return html_blocks(text)
+    if kind in ("html", "storage", "adf", "mediawiki", "textile"):
+        return _markup(kind, text)
     from citebot.ingest.blocks.markdown import markdown_blocks
 
     return markdown_blocks(clean(text))
+
+
+def _markup(kind: str, text: str) -> list[Block]:
+    """Formats that end at the HTML walker; only the module of the one at hand is loaded."""
+    match kind:
+        case "storage":
+            from citebot.ingest.blocks.confluence import storage_blocks as blocks
+        case "adf":
+            from citebot.ingest.blocks.adf import adf_blocks as blocks
+        case "mediawiki":
+            from citebot.ingest.blocks.mediawiki import mediawiki_blocks as blocks
+        case "textile":
+            from citebot.ingest.blocks.textile import textile_blocks as blocks
+        case _:
+            from citebot.ingest.blocks.html import html_blocks as blocks
+    return blocks(text)
 
 
 def _plain(block: Block) -> list[Any]:

@@ -10,7 +10,7 @@ from citebot.ingest.child import ParserChild
 from citebot.model import Block, Document, DocumentFormat, Part
 from citebot.settings import IngestSettings
 
-RISKY: frozenset[str] = frozenset({"html", "pdf", "docx"})
+RISKY: frozenset[str] = frozenset({"html", "pdf", "docx", "storage", "adf", "mediawiki", "textile"})
 SMALL = 50_000
 """Characters of Markdown that are parsed here; a hostile text of this size costs seconds, not minutes."""
 MAX_CHARACTERS = 5_000_000

@@ -37,16 +37,27 @@ _CONCEALING = re.compile(r"display:none|visibility:hidden|font-size:0(?![.\d])|o
 
 def html_blocks(text: str) -> list[Block]:
     """Blocks of a page or fragment; scripts, styles, navigation and forms are left out, nothing is fetched."""
+    root = html_tree(text)
+    return [] if root is None else tree_blocks(root)
+
+
+def html_tree(text: str) -> HtmlElement | None:
+    """The body of a page or fragment as a tree, None where there is nothing."""
     if not text.strip():
-        return []
+        return None
     parser = HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=False, encoding="utf-8")
     try:
         root = document_fromstring(text.encode("utf-8"), parser=parser)
     except etree.ParserError:
-        return []
-    walker = _Walker()
+        return None
     body = root.find("body")
-    walker.children(body if body is not None else root, 0)
+    return body if body is not None else root
+
+
+def tree_blocks(root: HtmlElement) -> list[Block]:
+    """Blocks of a tree whose elements are named as in HTML, whatever it was made from."""
+    walker = _Walker()
+    walker.children(root, 0)
     walker.flush()
     return walker.blocks
 
@@ -114,7 +125,7 @@ class _Walker:
     def _container(self, element: HtmlElement, tag: str, depth: int) -> None:
         self.flush()
         if tag in ("ul", "ol"):
-            self._lists.append(1 if tag == "ol" else None)
+            self._lists.append(_number(element.get("start"), 1) if tag == "ol" else None)
         elif tag == "li":
             self._open_item(element)
         elif tag == "blockquote":
@@ -129,11 +140,13 @@ class _Walker:
     def _open_item(self, element: HtmlElement) -> None:
         if not self._lists:
             return
-        number = self._lists[-1]
-        self._marker = "- " if number is None else f"{number}. "
-        if number is not None:
-            given = element.get("value", "")
-            self._lists[-1] = number + 1 if not given.isdecimal() or len(given) > 9 else int(given) + 1
+        following = self._lists[-1]
+        if following is None:
+            self._marker = "- "
+        else:
+            number = _number(element.get("value"), following)
+            self._marker = f"{number}. "
+            self._lists[-1] = number + 1
         box = element.find(".//input[@type='checkbox']")
         if box is not None:
             self._marker += "[x] " if box.get("checked") is not None else "[ ] "
@@ -204,6 +217,10 @@ def _carry(carried: dict[int, tuple[int, str]], cells: list[str]) -> None:
 def _span(cell: HtmlElement, name: str) -> int:
     value = cell.get(name, "1")
     return min(MAX_SPAN, max(1, int(value))) if value.isdecimal() and len(value) < 5 else 1
+
+
+def _number(given: str | None, otherwise: int) -> int:
+    return int(given) if given and given.isdecimal() and len(given) <= 9 else otherwise
 
 
 def _holds_data(table: HtmlElement) -> bool:
