@@ -32,8 +32,10 @@ DROPPED = frozenset(
 """Macros that list or style; what they hold is no text."""
 AC, RI = "{urn:ac}", "{urn:ri}"
 _SPACE = re.compile(r"\s+")
-_ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
-_OWN = frozenset(["amp", "lt", "gt", "quot", "apos"])
+_ENTITY = re.compile(r"&(?:#?[A-Za-z0-9]{1,31};)?")
+_PREFIXED = re.compile(r"(ac|ri):([a-z][a-z0-9-]{0,60})")
+_EMPTY = re.compile(r"<((?:ac|ri):[\w-]{1,60})((?:\s[^<>]{0,2000})?)/>")
+_OPEN = "<![CDATA["
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -63,10 +65,8 @@ def heading_anchor(text: str, seen: dict[str, int]) -> str:
 def _tree(text: str) -> HtmlElement | None:
     if not text.strip():
         return None
-    # Prefixes are undeclared in what Confluence sends.
-    source = f'<storage xmlns:ac="urn:ac" xmlns:ri="urn:ri">{_without_entities(_NO_XML.sub("", clean(text)))}</storage>'
+    text = _NO_XML.sub("", clean(text))
     parser = etree.XMLParser(
-        recover=True,
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -75,27 +75,57 @@ def _tree(text: str) -> HtmlElement | None:
         remove_pis=True,
         encoding="utf-8",
     )
-    root: HtmlElement | None = etree.fromstring(source.encode("utf-8"), parser)
+    # Prefixes are undeclared in what Confluence sends.
+    source = f'<storage xmlns:ac="urn:ac" xmlns:ri="urn:ri">{_without_entities(text)}</storage>'
+    try:
+        root: HtmlElement | None = etree.fromstring(source.encode("utf-8"), parser)
+    except etree.XMLSyntaxError:
+        # Recovering as XML loses all that follows a wrong end tag.
+        root = _loose_tree(text)
     return root
 
 
-def _without_entities(text: str) -> str:
-    """HTML's named characters written out, except inside CDATA, where they are the author's text."""
+def _loose_tree(text: str) -> HtmlElement | None:
+    """What is not well-formed, read as HTML and given the names it would have had."""
+    root = html_tree(_EMPTY.sub(r"<\1\2></\1>", _without_entities(text, cdata=False)))
+    for element in [] if root is None else list(root.iter(etree.Element)):
+        if _PREFIXED.fullmatch(str(element.tag)):
+            element.tag = _qualified(str(element.tag))
+        for name, value in list(element.attrib.items()):
+            if _PREFIXED.fullmatch(str(name)):
+                element.set(_qualified(str(name)), value)
+    return root
+
+
+def _qualified(name: str) -> str:
+    found = _PREFIXED.fullmatch(name)
+    return f"{{urn:{found[1]}}}{found[2]}" if found else name
+
+
+def _without_entities(text: str, *, cdata: bool = True) -> str:
+    """Every reference as a character or a number; inside CDATA, where it is the author's text, as it stands.
+
+    Without `cdata` these sections become escaped text.
+    """
     pieces: list[str] = []
     at = 0
     while at < len(text):
-        start = text.find("<![CDATA[", at)
+        start = text.find(_OPEN, at)
         start = len(text) if start < 0 else start
         pieces.append(_ENTITY.sub(_character, text[at:start]))
+        if start == len(text):
+            break
         end = text.find("]]>", start)
         end = len(text) if end < 0 else end
-        pieces.append(text[start:end])
-        at = max(end, start + 1)
+        inside = text[start + len(_OPEN) : end]
+        pieces.append(f"{_OPEN}{inside}]]>" if cdata else html.escape(inside))
+        at = end + 3
     return "".join(pieces)
 
 
 def _character(found: re.Match[str]) -> str:
-    return found[0] if found[1] in _OWN else html.unescape(found[0]).replace("&", "&amp;").replace("<", "&lt;")
+    text = _NO_XML.sub("", html.unescape(found[0]))
+    return "".join(f"&#{ord(letter)};" if letter in "&<>\"'" else letter for letter in text)
 
 
 def _turn(element: HtmlElement) -> None:
@@ -166,7 +196,7 @@ def _code(element: HtmlElement, given: dict[str, str]) -> None:
 
 
 def _html(element: HtmlElement, _: dict[str, str]) -> None:
-    inside = html_tree("".join(element.itertext()))
+    inside = html_tree(_without_entities("".join(element.itertext()), cdata=False))
     _become(element, "div", "")
     for child in [] if inside is None else list(inside):
         element.append(child)

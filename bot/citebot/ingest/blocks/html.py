@@ -32,6 +32,7 @@ MAX_DEPTH = 200
 MAX_SPAN = 100
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _LANGUAGE = re.compile(r"(?:language|lang|highlight-source|highlight|brush:|brush)[-:_ ]\s*([\w+#-]+)")
+_NAME = re.compile(r"[\w+#.-]{1,40}")
 _CONCEALING = re.compile(r"display:none|visibility:hidden|font-size:0(?![.\d])|opacity:0(?![.\d])")
 
 
@@ -260,7 +261,9 @@ def _raw(element: HtmlElement) -> str:
 def _language(element: HtmlElement) -> str:
     for node in [element, *element.iter("code"), *islice(element.iterancestors(), 2)]:
         if named := node.get("data-lang") or node.get("data-language"):
-            return str(named)
+            # It is written beside a fence: nothing but a name may stand there.
+            word = _NAME.match(named.strip())
+            return word[0] if word else ""
         if found := _LANGUAGE.search(node.get("class") or ""):
             return found[1].removeprefix("source-")
     return ""
