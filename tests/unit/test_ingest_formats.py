@@ -133,6 +133,12 @@ def test_deep_adf_keeps_its_text(parser: Parser) -> None:
     assert "deep" in " ".join(texts(parser, nested_adf("panel", 150), "adf"))
 
 
+def test_halves_of_characters_in_adf_are_left_out(parser: Parser) -> None:
+    node = {"type": "heading", "content": [{"type": "text", "text": "a\ud800b"}]}
+    (block,) = read(parser, json.dumps({"type": "doc", "content": [node]}), "adf")
+    assert (block.text, block.anchor) == ("ab", "ab")
+
+
 @pytest.mark.parametrize("text", ["no json", "[1]", '"text"', "1", '{"type": "doc"', "[" * SIZE])
 def test_what_is_no_adf_is_refused(text: str, parser: Parser) -> None:
     with pytest.raises(SkipDocument, match="ADF"):
