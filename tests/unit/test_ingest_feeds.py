@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -290,7 +291,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.journal = Journal()
         self.journal.put("always", "There from the start.")
         self.count = 0
-        self.world = world_of(self.journal, self.folder / f"{id(self)}")
+        self.world = world_of(self.journal, Path(tempfile.mkdtemp(dir=self.folder)))
 
     @rule(key=st.sampled_from("abcdefgh"), board=st.booleans())
     def put(self, key: str, board: bool) -> None:

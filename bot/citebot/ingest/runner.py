@@ -133,9 +133,9 @@ class SyncRunner:
                 return self._poll(row, guard, self._part, row.feed)
             except CursorExpired as error:
                 self._context.log.warning("change feed lost, listing everything", why=str(error))
-                row = replace(row, feed=None)
-        # Where the feed stands is noted before the listing begins: what changes meanwhile is in the feed.
-        feed = row.feed if row.feed is not None else self._feed_now(row, self._part)
+        # Where the feed stands is noted before the listing begins: what changes meanwhile is in the feed. An older
+        # cursor would not do: by the end of the listing it may have been cut off.
+        feed = self._feed_now(row, self._part)
         return self._sweep(row, guard) and self._poll(row, guard, self._part, feed)
 
     def _feed_reaches(self, row: SourceRow) -> bool:
