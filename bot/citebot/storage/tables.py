@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -52,7 +53,9 @@ source = Table(
     Column("swept_at", DateTime),  # last full listing that was read to its end, removals included
     Column("feed", JSON),  # where the change feed is read from next
     Column("feed_at", DateTime),  # when it was last read to its end
-    Column("removals_allowed", Boolean, nullable=False, default=False),  # an admin confirmed: many have really gone
+    Column(
+        "removals_allowed", Boolean, nullable=False, server_default=false()
+    ),  # an admin confirmed: many have really gone
     Column("failed_at", DateTime),
     Column("failure", Text),  # why the last run failed, for people
 )
