@@ -88,6 +88,8 @@ class Audience:
     """For people and traces: "alice", "#engineering"."""
     unchecked: tuple[str, ...] = ()
     """Sources whose group lists are too old to count: what they open is left out, and the asker is told."""
+    people: frozenset[str] = frozenset()
+    """Ids of those who will see it, for sources that can be asked live; nothing is opened by them."""
 
     def may_read(self, readers: Readers) -> bool:
         """Whether every member of this audience may read a document with these readers."""

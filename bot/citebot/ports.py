@@ -384,7 +384,31 @@ class ChecksReaders(Protocol):
     """A source that can say live who may read."""
 
     def may_read(self, ctx: SourceContext, person: str, ids: Sequence[str]) -> set[str]:
-        """Those of `ids` that `person` may read now."""
+        """Those of `ids` that `person` (a team-wide id, as in `Readers`) may read now.
+
+        Someone the source does not know may read what it shows to anybody. May run beside a sync of the same source,
+        in an instance of its own; whatever it raises hides the documents.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """One request to `POST /hooks/{source}`, as it came."""
+
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+@runtime_checkable
+class ReceivesEvents(Protocol):
+    """A source whose server tells us at once what changed."""
+
+    def on_event(self, ctx: SourceContext, event: SourceEvent) -> Iterable[str]:
+        """The ids to fetch again; an event says which, never what is in them.
+
+        Checks the signature itself, over `body`, in constant time. Raises `NotAllowed` for one that is not right.
+        """
 
 
 # --- platforms ---------------------------------------------------------------------------------------------------

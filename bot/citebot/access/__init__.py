@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from citebot.access.directory import Directory
+from citebot.access.live import Ask, Checked, LiveReaders
 
-__all__ = ["Directory"]
+__all__ = ["Ask", "Checked", "Directory", "LiveReaders"]

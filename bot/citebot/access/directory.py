@@ -56,8 +56,9 @@ class Directory:
         principals = set(covering - {EVERYONE} if shared else covering)
         if conversation is not None and conversation.visibility in {"public", "private", "shared"} and conversation.id:
             principals.add(channel_principal(conversation.platform, conversation.tenant, conversation.id))
-        unchecked = set().union(*(self._unchecked(person.id) for person in readers if person.id))
-        return Audience(frozenset(principals), _label(readers, conversation), tuple(sorted(unchecked)))
+        people = frozenset(person.id for person in readers if person.id)
+        unchecked = set().union(*map(self._unchecked, people))
+        return Audience(frozenset(principals), _label(readers, conversation), tuple(sorted(unchecked)), people)
 
     def _groups_of(self, person: str) -> frozenset[str]:
         with self._database.read() as tx:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from citebot.access import LiveReaders
+from citebot.answering import texts
 from citebot.answering.collapse import NearDuplicates
 from citebot.answering.contextualise import Contextualiser, Standalone
 from citebot.answering.decide import Decider, Decision
@@ -62,6 +64,7 @@ class Gathering:
         reranker: Reranker | None,
         hooks: Hooks,
         settings: AnsweringSettings,
+        live: LiveReaders | None = None,
     ) -> None:
         weights = Weights(
             words=settings.weight_words,
@@ -75,7 +78,7 @@ class Gathering:
         self._contextualiser = Contextualiser(context_weight=settings.context_weight)
         self._retriever = Retriever(index, embedder, candidates=settings.candidates)
         self._fusion = Fusion(weights, depth=settings.candidates)
-        self.loader = Loader(database)
+        self.loader = Loader(database, live)
         self._duplicates = NearDuplicates()
         self._versions = Versions()
         self._reranking = Reranking(reranker)
@@ -113,7 +116,7 @@ class Gathering:
             single = await self._duplicates.run(found.passages, lexical)
             current = await self._versions.run(single, lexical)
             facts |= {"copies": len(found.passages) - len(single), "superseded": len(current.superseded)}
-        passages = current.passages[: self._settings.passages]
+        passages, notes = await self.open_now(question, current.passages[: self._settings.passages], trace)
         with trace.stage("decide") as facts:
             decision = await self._decider.run(
                 found.standalone,
@@ -132,9 +135,19 @@ class Gathering:
             passages=passages,
             decision=decision,
             sentence_vectors=sentence_vectors,
-            notes=found.notes,
+            notes=(*found.notes, *notes),
             version_notes=current.notes,
         )
+
+    async def open_now(
+        self, question: Question, passages: tuple[ScoredPassage, ...], trace: Trace
+    ) -> tuple[tuple[ScoredPassage, ...], list[str]]:
+        """The final few, as far as their sources open them at this moment, with what to tell the asker."""
+        with trace.stage("live") as facts:
+            checked = await self.loader.live(question, [hit.passage for hit in passages])
+            left = tuple(hit for hit in passages if hit.passage.id in checked.readable)
+            facts["hidden"] = len(passages) - len(left)
+        return left, [texts.readers_unchecked(checked.silent)] if checked.silent else []
 
     async def _hooked(self, question: Question, loaded: Loaded, trace: Trace) -> Sequence[ScoredPassage]:
         with trace.stage("passages_found") as facts:

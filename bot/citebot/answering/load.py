@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
 
+from citebot.access import Checked, LiveReaders
 from citebot.answering.fuse import Fused
 from citebot.model import Passage, Question, ScoredPassage
 from citebot.storage import Database, passages
@@ -32,8 +33,9 @@ class Loaded:
 class Loader:
     """The only stage that reads passages; everything behind it sees what the audience may see."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, live: LiveReaders | None = None) -> None:
         self._database = database
+        self._live = live
 
     async def run(self, question: Question, fused: Sequence[Fused], *, limit: int = LOADED) -> Loaded:
         """The best `limit` passages that pass, in fused order."""
@@ -57,10 +59,16 @@ class Loader:
             log.warning("the index offered passages the audience may not read", count=withheld)
         return Loaded(tuple(allowed[:limit]), withheld, gone)
 
-    async def still_readable(self, question: Question, ids: Iterable[int]) -> frozenset[int]:
-        """Those of `ids` that exist and that the audience may read at this moment."""
+    async def still_readable(self, question: Question, ids: Iterable[int]) -> Checked:
+        """Those of `ids` that exist and that the audience may read at this moment, as the sources themselves say it."""
         rows = await asyncio.to_thread(self._read, list(ids))
-        return frozenset(number for number, passage in rows.items() if may_use(question, passage))
+        return await self.live(question, [passage for passage in rows.values() if may_use(question, passage)])
+
+    async def live(self, question: Question, passages: Collection[Passage]) -> Checked:
+        """Those of a few passages that their sources open to the audience now."""
+        if self._live is None:
+            return Checked(frozenset(passage.id for passage in passages))
+        return await self._live.check(question.audience, question.asker, passages)
 
     def _read(self, ids: Sequence[int]) -> dict[int, Passage]:
         with self._database.read() as tx:

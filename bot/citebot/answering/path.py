@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from citebot.access import LiveReaders
 from citebot.answering import texts
 from citebot.answering.closing import amended, closest_documents, titles_of
 from citebot.answering.contextualise import strip_speaker
@@ -59,6 +60,7 @@ class AnswerPath:
         generator: Generator,
         settings: AnsweringSettings,
         hooks: Hooks | None = None,
+        live: LiveReaders | None = None,
         new_id: Callable[[], str] = lambda: uuid4().hex,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -74,6 +76,7 @@ class AnswerPath:
             reranker=reranker,
             hooks=self._hooks,
             settings=settings,
+            live=live,
         )
         self._writing = Writing(generator)
 
@@ -83,7 +86,8 @@ class AnswerPath:
         if not WORD.search(run.question.text):
             return [], run.notes
         found = await self._gathering.search(run.question, run.trace, limit=max(limit, LOADED))
-        return list(found.passages[:limit]), [*run.notes, *found.notes]
+        open_now, notes = await self._gathering.open_now(run.question, found.passages[:limit], run.trace)
+        return list(open_now), [*run.notes, *found.notes, *notes]
 
     async def answer(
         self, question: Question, *, stop: asyncio.Event | None = None, keep: Keep | None = None
@@ -165,8 +169,11 @@ class AnswerPath:
         citations = page.citations()
         ids = [hit.passage.id for hit in gathered.passages]
         with run.trace.stage("recheck") as facts:
-            readable = await self._gathering.loader.still_readable(run.question, ids)
+            checked = await self._gathering.loader.still_readable(run.question, ids)
+            readable = checked.readable
             facts["withdrawn"] = len(set(ids) - readable)
+        if checked.silent:
+            run.notes.append(texts.readers_unchecked(checked.silent))
         good = tuple(citation for citation in citations if citation.passage.id in readable)
         text = page.text({citation.number for citation in good})
         if text:

@@ -32,6 +32,11 @@ def groups_unchecked(sources: Sequence[str]) -> str:
     )
 
 
+def readers_unchecked(sources: Sequence[str]) -> str:
+    """A source did not say in time who may read."""
+    return f"documents in {', '.join(sources)} are left out: the source did not say who may read them now"
+
+
 def unknown(titles: Sequence[str]) -> str:
     """The passages do not answer the question."""
     return f"I don't know. The closest I found: {_listed(titles)}." if titles else NOTHING_FOUND

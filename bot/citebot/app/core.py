@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
-from citebot.access import Directory
+from citebot.access import Directory, LiveReaders
 from citebot.answering import AnswerPath
+from citebot.app.live import LiveSources
 from citebot.app.sources import known_source, source_context, source_of
 from citebot.app.threads import in_own_thread
 from citebot.errors import CitebotError
@@ -76,8 +77,15 @@ class Citebot:
             reranker=self.reranker,
             generator=self.generator,
             hooks=self.plugins,
+            live=self.live,
             settings=self.settings.answering,
         )
+
+    @cached_property
+    def live(self) -> LiveReaders:
+        """Asks sources who may read at this moment, where they can say it."""
+        asked = LiveSources(self.database, self.plugins, self.settings)
+        return LiveReaders(asked.ask_of, seconds=self.settings.access.live_seconds)
 
     @cached_property
     def feeder(self) -> Feeder:
@@ -154,7 +162,8 @@ class Citebot:
         audience = await self.audience(viewer)
         passages = await asyncio.to_thread(self._document_of, passage_id)
         visible = tuple(p for p in passages if audience.may_read(p.readers))
-        if not any(p.id == passage_id for p in visible):
+        wanted = [p for p in visible if p.id == passage_id]
+        if not wanted or not (await self.live.check(audience, viewer, wanted)).readable:
             return None
         first = visible[0]
         return DocumentView(

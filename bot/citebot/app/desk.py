@@ -26,6 +26,7 @@ from citebot.model import (
     Conversation,
     Feedback,
     Json,
+    Passage,
     Person,
     Question,
     ScoredPassage,
@@ -131,7 +132,7 @@ class Desk:
             return None
         asker = Person(stored.asker, stored.asker_name)
         audience = await self._audience(stored.conversation, asker)
-        await shown.finish(await asyncio.to_thread(self._restored, stored, audience))
+        await shown.finish(await self._restored(stored, audience, asker))
         return None
 
     async def _question(self, assignment: Assignment) -> Question:
@@ -152,6 +153,10 @@ class Desk:
 
     # --- stored answers ------------------------------------------------------------------------------------------
 
+    def _passages(self, ids: Sequence[int]) -> dict[int, Passage]:
+        with self._bot.database.read() as tx:
+            return passages.by_ids(tx, ids)
+
     def _stored(self, answer_id: str) -> StoredAnswer | None:
         with self._bot.database.read() as tx:
             return answers.get(tx, answer_id)
@@ -160,18 +165,19 @@ class Desk:
         if stored is None or stored.asker != viewer.id:
             return None
         audience = await self._bot.audience(viewer)
-        return await asyncio.to_thread(self._restored, stored, audience)
+        return await self._restored(stored, audience, viewer)
 
-    def _restored(self, stored: StoredAnswer, audience: Audience) -> Answer:
+    async def _restored(self, stored: StoredAnswer, audience: Audience, viewer: Person) -> Answer:
         """The answer as it may be shown now: a document that may not be shown takes the whole text with it.
 
         Documents that were only close are named in the text too. What the audience may read now counts as far as it
         could be read then: nobody sees more for having asked before.
         """
         audience = replace(audience, principals=audience.principals & stored.principals)
-        with self._bot.database.read() as tx:
-            found = passages.by_ids(tx, stored.passage_ids)
-        readable = {key: passage for key, passage in found.items() if audience.may_read(passage.readers)}
+        found = await asyncio.to_thread(self._passages, stored.passage_ids)
+        listed = [passage for passage in found.values() if audience.may_read(passage.readers)]
+        checked = await self._bot.live.check(audience, viewer, listed)
+        readable = {passage.id: passage for passage in listed if passage.id in checked.readable}
         intact = all(key in readable for key in stored.passage_ids)
         return Answer(
             id=stored.id,

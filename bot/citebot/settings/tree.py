@@ -69,6 +69,9 @@ class AccessSettings(Section):
     groups: dict[str, list[str]] = Field({}, description="Members of groups, besides those the sources report.")
     guests: list[str] = Field([], description="People who are guests: they see only what is marked for them.")
     staleness: float = Field(900.0, gt=0, description="Seconds after which a group list opens nothing.")
+    live_seconds: float = Field(
+        3.0, gt=0, description="Seconds a source has to say live who may read; what it does not answer is hidden."
+    )
 
 
 class DeliverySettings(Section):
