@@ -10,9 +10,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from citebot.access import Directory, LiveReaders
 from citebot.answering import AnswerPath
+from citebot.app.events import Events
+from citebot.app.held import HeldSources
 from citebot.app.live import LiveSources
 from citebot.app.sources import known_source, source_context, source_of
 from citebot.app.threads import in_own_thread
@@ -22,7 +25,7 @@ from citebot.model import AnswerEvent, Audience, Conversation, Passage, Person, 
 from citebot.pluginmanager import PluginManager
 from citebot.ports import DocumentView, Embedder, Generator, Index, Reranker, SourceStatus
 from citebot.settings import Settings
-from citebot.storage import Database, documents, index_log, purge, sources
+from citebot.storage import Database, documents, index_log, purge, sources, todo
 
 STOPPING_SECONDS = 2.0
 """What a source that is being read gets to come to a point where it can be left."""
@@ -84,8 +87,18 @@ class Citebot:
     @cached_property
     def live(self) -> LiveReaders:
         """Asks sources who may read at this moment, where they can say it."""
-        asked = LiveSources(self.database, self.plugins, self.settings)
-        return LiveReaders(asked.ask_of, seconds=self.settings.access.live_seconds)
+        seconds = self.settings.access.live_seconds
+        asked = LiveSources(self.database, self.plugins, self._held, seconds=seconds)
+        return LiveReaders(asked.ask_of, seconds=seconds)
+
+    @cached_property
+    def events(self) -> Events:
+        """Receives what servers tell by webhook."""
+        return Events(self.database, self._held)
+
+    @cached_property
+    def _held(self) -> HeldSources:
+        return HeldSources(self.plugins, self.settings)
 
     @cached_property
     def feeder(self) -> Feeder:
@@ -193,6 +206,31 @@ class Citebot:
         full: bool = False,
     ) -> SyncProgress:
         """Read one source now and bring the index up to date with it."""
+        options: dict[str, Any] = {"progress": progress, "allow_removals": allow_removals, "full": full}
+        result = await self._in_thread(name, SyncRunner.run, stop, options)
+        await self.plugins.sync_finished(source=name, counts=result.counts())
+        return result
+
+    async def sync_urgent(self, name: str, *, stop: Callable[[], bool] | None = None) -> SyncProgress:
+        """Read only the documents of one source that events have named."""
+        return await self._in_thread(name, SyncRunner.run_urgent, stop, {})
+
+    async def urgent_sources(self) -> list[str]:
+        """The sources with such documents."""
+
+        def find() -> list[str]:
+            with self.database.read() as tx:
+                return todo.urgent_sources(tx)
+
+        return await asyncio.to_thread(find)
+
+    async def _in_thread(
+        self,
+        name: str,
+        work: Callable[[SyncRunner], SyncProgress],
+        stop: Callable[[], bool] | None,
+        options: dict[str, Any],
+    ) -> SyncProgress:
         ending = threading.Event()
 
         def run() -> SyncProgress:
@@ -207,27 +245,23 @@ class Citebot:
                 ),
                 settings=self.settings.ingest,
                 document_fetched=self.plugins.document_fetched_sync,
-                progress=progress,
-                allow_removals=allow_removals,
-                full=full,
                 holder=self._holder,
+                **options,
             )
-            return runner.run()
+            return work(runner)
 
-        work = in_own_thread(run, name=f"sync {name}")
+        running = in_own_thread(run, name=f"sync {name}")
         try:
-            while not work.done():
+            while not running.done():
                 # Words are found while the sync goes on.
-                await asyncio.wait({work}, timeout=FEED_SECONDS)
+                await asyncio.wait({running}, timeout=FEED_SECONDS)
                 await self.feeder.catch_up()
         finally:
             ending.set()
-            if not work.done():
+            if not running.done():
                 # Cancelled: let it put down what it holds. What hangs is left to die with the process.
-                await asyncio.wait({work}, timeout=STOPPING_SECONDS)
-        result = work.result()
-        await self.plugins.sync_finished(source=name, counts=result.counts())
-        return result
+                await asyncio.wait({running}, timeout=STOPPING_SECONDS)
+        return running.result()
 
     @property
     def _holder(self) -> str:

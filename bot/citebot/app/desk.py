@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from citebot.app.core import Citebot
+from citebot.app.hooks import hook_route
 from citebot.delivery import Assignment, Delivery, Outcome, Post, Reply
 from citebot.errors import CitebotError, NotAllowed
 from citebot.model import (
@@ -104,7 +105,7 @@ class Desk:
         return []
 
     def routes(self) -> Sequence[object]:
-        return self._bot.plugins.routes()
+        return [*self._bot.plugins.routes(), hook_route(self._bot.events)]
 
     # --- for the workers -----------------------------------------------------------------------------------------
 

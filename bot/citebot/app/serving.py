@@ -25,6 +25,7 @@ log = structlog.get_logger("citebot.serving")
 Role = Literal["all", "gateway", "sync"]
 FEED_EVERY = 1.0
 LOOK_FOR_SOURCES_EVERY = 15.0
+LOOK_FOR_EVENTS_EVERY = 1.0
 BACK_OFF = 5.0
 DRAIN_SECONDS = 3.0
 """What answers that are being written get to end; others are begun anew by the next start."""
@@ -56,6 +57,7 @@ async def _run(bot: Citebot, role: Role, stopping: asyncio.Event) -> None:
         clock = Clock(bot.database)
         clock.start()
         loops.append(asyncio.create_task(_keep_schedule(bot, clock, stopping), name="sources"))
+        loops.append(asyncio.create_task(_heed_events(bot, stopping), name="events"))
         if bot.embedding is not None:
             loops.append(asyncio.create_task(_embed(bot), name="embedding"))
     waiting = asyncio.create_task(stopping.wait(), name="signal")
@@ -123,6 +125,20 @@ async def _keep_schedule(bot: Citebot, clock: Clock, stopping: asyncio.Event) ->
                 await stopping.wait()
     # The loops of a server end together, by being cancelled.
     await asyncio.Event().wait()
+
+
+async def _heed_events(bot: Citebot, stopping: asyncio.Event) -> None:
+    """Fetch what events named. Another process may have received them, so the database is asked."""
+
+    async def step() -> None:
+        for name in await bot.urgent_sources():
+            try:
+                await bot.sync_urgent(name, stop=stopping.is_set)
+            except SourceError as error:
+                # A run that reads the source now fetches them itself; of other ills the next regular read tells.
+                log.info("events not heeded", source=name, error=str(error))
+
+    await _forever("events", step, every=LOOK_FOR_EVENTS_EVERY)
 
 
 async def _sync(bot: Citebot, name: str, stopping: asyncio.Event) -> None:

@@ -69,6 +69,8 @@ class SyncRunner:
         self._lease: Lease | None = None
         self._lost: set[str] = set()
         """Queued documents that could not be read before and that this listing has not named yet."""
+        self._named: dict[str, int] = {}
+        """How many events had named the documents that are being fetched."""
         self.progress = SyncProgress()
 
     def run(self) -> SyncProgress:
@@ -92,6 +94,24 @@ class SyncRunner:
         finally:
             self._preparer.close()
             self._end(row, failure)
+        return self.progress
+
+    def run_urgent(self) -> SyncProgress:
+        """Read only what events named. Raises as `run`; what failed is left to the next regular read."""
+        row, guard = self._begin()
+        try:
+            self._drain_urgent(row, row.sweep, guard)
+        except Exception as error:
+            with suppress(StorageError), self._database.write() as tx:
+                todo.calm(tx, row.id)
+            if isinstance(error, CitebotError):
+                raise
+            raise StopSync(f"{self._name} failed with {type(error).__name__}: {error}") from error
+        finally:
+            self._preparer.close()
+            with suppress(StorageError), self._database.write() as tx:
+                if self._lease is not None:
+                    leases.release(tx, self._lease)
         return self.progress
 
     def _begin(self) -> tuple[SourceRow, RemovalGuard]:
@@ -229,6 +249,7 @@ class SyncRunner:
             self._show(self.progress)
             if self._context.stop():
                 return None
+            self._drain_urgent(row, sweep, guard)
         guard.check_listing(listed)
         with self._database.write() as tx:
             self._renew(tx)
@@ -263,18 +284,34 @@ class SyncRunner:
     def _drain(self, row: SourceRow, sweep: int, guard: RemovalGuard) -> bool:
         """Fetch what is due; whether it came to the end."""
         while not self._context.stop():
+            self._drain_urgent(row, sweep, guard)
             with self._database.read() as tx:
                 due = todo.take(tx, row.id, FETCHED_AT_ONCE)
             if not due:
                 return True
-            for outcome in self._fetched(row, due, sweep):
-                self._store(row, outcome, sweep, guard)
-                self._show(self.progress)
+            self._fetch(row, due, sweep, guard)
         return False
+
+    def _drain_urgent(self, row: SourceRow, sweep: int, guard: RemovalGuard) -> None:
+        """Fetch what events named, which waits for no listing."""
+        while due := self._urgent(row):
+            if self._context.stop():
+                return
+            self._fetch(row, due, sweep, guard)
+
+    def _urgent(self, row: SourceRow) -> list[Todo]:
+        with self._database.read() as tx:
+            return todo.take_urgent(tx, row.id, FETCHED_AT_ONCE)
+
+    def _fetch(self, row: SourceRow, due: Sequence[Todo], sweep: int, guard: RemovalGuard) -> None:
+        for outcome in self._fetched(row, due, sweep):
+            self._store(row, outcome, sweep, guard)
+            self._show(self.progress)
 
     def _fetched(self, row: SourceRow, due: Sequence[Todo], sweep: int) -> Iterator[Outcome]:
         """What became of the documents, in pieces small enough to hold."""
         waiting = {item.external_id: item for item in due}
+        self._named = {item.external_id: item.urgent for item in due if item.urgent}
         with self._database.read() as tx:
             known = documents.known(tx, row.id, list(waiting))
         outcome, held, began = Outcome(), 0, time.monotonic()
@@ -295,7 +332,7 @@ class SyncRunner:
             self._renew(tx)
             saved = documents.save_many(tx, row.id, outcome.save)
             documents.confirm(tx, row.id, [(t.external_id, t.version, t.readers_tag) for t in outcome.same], sweep)
-            todo.done(tx, row.id, outcome.done)
+            todo.done(tx, row.id, outcome.done, urgent=self._named)
             for external_id in outcome.hide:
                 documents.hide(tx, row.id, external_id)
             for failed in outcome.failed:
@@ -315,7 +352,7 @@ class SyncRunner:
             stored = documents.versions(tx, row.id, gone)
             guard.check(len(stored))
             guard.took(documents.remove(tx, row.id, list(stored)))
-            todo.done(tx, row.id, gone)
+            todo.done(tx, row.id, gone, urgent=self._named)
         self._lost.difference_update(gone)
         self.progress.removed += len(stored)
 

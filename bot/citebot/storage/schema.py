@@ -12,7 +12,7 @@ from citebot.storage.database import Database, Transaction
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision, oldest first; kept here so that a current database needs no migration library at start."""
 
 _LOCK = 7_241_002

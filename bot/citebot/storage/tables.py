@@ -131,6 +131,21 @@ todo = Table(
     Column("not_before", DateTime),
     Column("parked", Boolean, nullable=False, default=False),
     Column("why", Text, nullable=False, default=""),
+    Column("urgent", Integer, nullable=False, server_default="0"),  # events that named it: fetched before all others
+    Index(
+        "ix_todo_urgent",
+        *("source_id", "external_id"),
+        sqlite_where=text("urgent > 0"),
+        postgresql_where=text("urgent > 0"),
+    ),
+)
+
+seen_event = Table(
+    "seen_event",
+    metadata,
+    Column("source_id", ForeignKey("source.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("seen_at", DateTime, nullable=False),
 )
 
 membership = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from citebot.model import Ref
 from citebot.storage import clock
 from citebot.storage.batches import batches
 from citebot.storage.database import Transaction
-from citebot.storage.tables import todo
+from citebot.storage.tables import source, todo
 from citebot.storage.upsert import insert
 
 MAX_ATTEMPTS = 3
@@ -28,6 +28,11 @@ class Todo:
     version: str
     readers_tag: str
     attempts: int
+    urgent: int = 0
+    """Events that have named it so far."""
+
+
+_FIELDS = (todo.c.external_id, todo.c.version, todo.c.readers_tag, todo.c.attempts, todo.c.urgent)
 
 
 def add(tx: Transaction, source_id: int, refs: Sequence[Ref]) -> None:
@@ -59,7 +64,7 @@ def add(tx: Transaction, source_id: int, refs: Sequence[Ref]) -> None:
 def take(tx: Transaction, source_id: int, limit: int) -> list[Todo]:
     """Documents that are due. They stay queued until `done` or `fail`, which puts them off."""
     query = (
-        select(todo.c.external_id, todo.c.version, todo.c.readers_tag, todo.c.attempts)
+        select(*_FIELDS)
         .where(todo.c.source_id == source_id, ~todo.c.parked)
         .where(or_(todo.c.not_before.is_(None), todo.c.not_before <= clock.now(tx)))
         # The order of the primary key: sorting a queue of a million for every batch would cost more than the work.
@@ -69,10 +74,48 @@ def take(tx: Transaction, source_id: int, limit: int) -> list[Todo]:
     return [Todo(*row) for row in tx.execute(query)]
 
 
-def done(tx: Transaction, source_id: int, ids: Sequence[str]) -> None:
-    """Take documents off the queue."""
-    for some in batches(ids):
-        tx.execute(delete(todo).where(todo.c.source_id == source_id, todo.c.external_id.in_(some)))
+def hurry(tx: Transaction, source_id: int, ids: Sequence[str]) -> None:
+    """Queue documents before all others, to be fetched at once; what was parked gets another chance."""
+    rows = [{"source_id": source_id, "external_id": one, "version": "", "readers_tag": ""} for one in ids]
+    if rows:
+        fresh = {"attempts": 0, "parked": False, "why": "", "not_before": None}
+        statement = insert(tx, todo).on_conflict_do_update(
+            index_elements=[todo.c.source_id, todo.c.external_id], set_={**fresh, "urgent": todo.c.urgent + 1}
+        )
+        tx.execute(statement, [row | fresh | {"urgent": 1} for row in rows])
+
+
+def take_urgent(tx: Transaction, source_id: int, limit: int) -> list[Todo]:
+    """Those of `hurry`, as `take` does."""
+    query = (
+        select(*_FIELDS)
+        .where(todo.c.source_id == source_id, todo.c.urgent > 0)
+        .order_by(todo.c.external_id)
+        .limit(limit)
+    )
+    return [Todo(*row) for row in tx.execute(query)]
+
+
+def urgent_sources(tx: Transaction) -> list[str]:
+    """Names of the sources with documents to fetch at once."""
+    query = select(source.c.name).where(source.c.id.in_(select(todo.c.source_id).where(todo.c.urgent > 0)))
+    return list(tx.scalars(query.where(~source.c.paused).order_by(source.c.name)))
+
+
+def calm(tx: Transaction, source_id: int) -> None:
+    """Leave what was urgent to the next regular read."""
+    tx.execute(update(todo).where(todo.c.source_id == source_id, todo.c.urgent > 0).values(urgent=0))
+
+
+def done(tx: Transaction, source_id: int, ids: Sequence[str], *, urgent: Mapping[str, int] | None = None) -> None:
+    """Take documents off the queue, but for those that more events have named since than `urgent` says."""
+    events = urgent or {}
+    theirs = delete(todo).where(todo.c.source_id == source_id)
+    for some in batches([one for one in ids if one not in events]):
+        tx.execute(theirs.where(todo.c.external_id.in_(some), todo.c.urgent == 0))
+    for one in ids:
+        if one in events:
+            tx.execute(theirs.where(todo.c.external_id == one, todo.c.urgent <= events[one]))
 
 
 def fail(
@@ -85,6 +128,7 @@ def fail(
         "not_before": clock.now(tx) + timedelta(seconds=retry_after),
         "parked": True if permanent else case((tries >= MAX_ATTEMPTS, True), else_=todo.c.parked),
         "why": without_secrets(why),
+        "urgent": 0,
     }
     key = and_(todo.c.source_id == source_id, todo.c.external_id == external_id)
     if not tx.execute(update(todo).where(key).values(values)).rowcount:

@@ -37,7 +37,9 @@ SECURITY_HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
 OPEN_PATHS = frozenset({"/livez", "/readyz", "/login", "/favicon.ico"})
-OPEN_FOLDERS = ("/static/",)
+OPEN_FOLDERS = ("/static/", "/hooks/")
+"""Whoever calls a hook signs what they send; the source checks it."""
+CACHED_FOLDERS = ("/static/",)
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::\d{1,5})?")
 MAX_HEADERS = 32 * 1024
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -117,7 +119,7 @@ def _with_headers(send: Send, *, secure: str) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
-            if not secure.startswith(OPEN_FOLDERS):
+            if not secure.startswith(CACHED_FOLDERS):
                 headers.setdefault("cache-control", "no-store")
         await send(message)
 
