@@ -88,16 +88,17 @@ class Citebot:
     def live(self) -> LiveReaders:
         """Asks sources who may read at this moment, where they can say it."""
         seconds = self.settings.access.live_seconds
-        asked = LiveSources(self.database, self.plugins, self._held, seconds=seconds)
+        asked = LiveSources(self.database, self.plugins, self.held, seconds=seconds)
         return LiveReaders(asked.ask_of, seconds=seconds)
 
     @cached_property
     def events(self) -> Events:
         """Receives what servers tell by webhook."""
-        return Events(self.database, self._held)
+        return Events(self.database, self.held)
 
     @cached_property
-    def _held(self) -> HeldSources:
+    def held(self) -> HeldSources:
+        """Sources as they are called beside their syncs."""
         return HeldSources(self.plugins, self.settings)
 
     @cached_property
@@ -236,19 +237,23 @@ class Citebot:
         def run() -> SyncProgress:
             with self.database.read() as tx:
                 row = known_source(tx, name)
-            runner = SyncRunner(
-                self.database,
-                source_of(row, self.plugins, self.settings),
-                source=name,
-                context=source_context(
-                    self.settings, name, stop=lambda: ending.is_set() or (stop is not None and stop())
-                ),
-                settings=self.settings.ingest,
-                document_fetched=self.plugins.document_fetched_sync,
-                holder=self._holder,
-                **options,
-            )
-            return work(runner)
+            source = source_of(row, self.plugins, self.settings)
+
+            def ended() -> bool:
+                return ending.is_set() or (stop is not None and stop())
+
+            with source_context(self.settings, name, stop=ended) as context:
+                runner = SyncRunner(
+                    self.database,
+                    source,
+                    source=name,
+                    context=context,
+                    settings=self.settings.ingest,
+                    document_fetched=self.plugins.document_fetched_sync,
+                    holder=self._holder,
+                    **options,
+                )
+                return work(runner)
 
         running = in_own_thread(run, name=f"sync {name}")
         try:

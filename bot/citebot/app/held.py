@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -34,12 +35,19 @@ class HeldSources:
         self._plugins = plugins
         self._settings = settings
         self._held: dict[str, _Held] = {}
+        self._open = ExitStack()
+        self._making = threading.Lock()
+
+    def close(self) -> None:
+        """Close what they have open."""
+        self._open.close()
 
     async def call(self, row: SourceRow, work: Callable[[Source, SourceContext], T], *, patience: float) -> T:
         """What `work` makes of the source, in a thread; waits at most `patience` seconds for an earlier call."""
 
         def run() -> T:
-            held = self._of(row)
+            with self._making:
+                held = self._of(row)
             # Threads must not pile up behind a call that hangs.
             if not held.lock.acquire(timeout=patience):
                 raise SourceError(f"{row.name} is still busy with an earlier call.")
@@ -54,5 +62,6 @@ class HeldSources:
         held = self._held.get(row.name)
         if held is None or held.settings != row.settings:
             source = source_of(row, self._plugins, self._settings)
-            held = self._held[row.name] = _Held(row.settings, source, source_context(self._settings, row.name))
+            context = self._open.enter_context(source_context(self._settings, row.name))
+            held = self._held[row.name] = _Held(row.settings, source, context)
         return held

@@ -71,6 +71,7 @@ async def open_citebot(
                 raise
             log.info("reading beside the owner of the data folder")
         bot = _build(settings, plugins, database)
+        stack.callback(bot.held.close)
         for part in (bot.embedder, bot.reranker, bot.generator):
             if part is not None:
                 stack.push_async_callback(part.close)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, cast
 import structlog
 
 from citebot.app import secrets
+from citebot.egress import open_http
 from citebot.errors import CitebotError, SourceError, WrongUse
 from citebot.logging_setup import without_secrets
 from citebot.model import Finding
@@ -41,7 +42,7 @@ def add_source(
         raise WrongUse(f"“{name}” cannot name a source: use lower-case letters, digits, - _ and . (at most 63).")
     source = build_source(plugins, settings, kind=kind, name=name, values=values)
     secrets.hide_all(plugins.part("source", kind).Settings.model_validate(values))
-    found = _check(source, source_context(settings, name)) if check else []
+    found = _check(source, settings, name) if check else []
     bad = [finding for finding in found if not finding.ok]
     if bad:
         raise SourceError(f"{bad[0].what}" + (f" {bad[0].fix}" if bad[0].fix else ""))
@@ -79,21 +80,24 @@ def known_source(tx: Transaction, name: str) -> SourceRow:
     return row
 
 
+@contextmanager
 def source_context(
     settings: Settings,
     name: str,
     *,
-    stop: Callable[[], bool] | None = None,
-    progress: Callable[[str], None] | None = None,
-) -> SourceContext:
-    """What a source may use during one run."""
-    return SourceContext(
-        state_dir=state_dir(settings, name),
-        log=structlog.get_logger("citebot.source").bind(source=name),
-        stop=stop or threading.Event().is_set,
-        now=lambda: datetime.now(UTC),
-        progress=progress or (lambda note: None),
-    )
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[str], None] = lambda note: None,
+) -> Iterator[SourceContext]:
+    """What a source may use during one run; its connections are closed at the end."""
+    with closing(open_http(settings.egress, source=name, stop=stop)) as http:
+        yield SourceContext(
+            state_dir=state_dir(settings, name),
+            log=structlog.get_logger("citebot.source").bind(source=name),
+            stop=stop,
+            now=lambda: datetime.now(UTC),
+            progress=progress,
+            http=http,
+        )
 
 
 def findings(database: Database, plugins: PluginManager, settings: Settings, name: str) -> list[Finding]:
@@ -104,7 +108,7 @@ def findings(database: Database, plugins: PluginManager, settings: Settings, nam
         source = source_of(row, plugins, settings)
     except SecretUnreadable as error:
         return [Finding(ok=False, what=str(error))]
-    return _check(source, source_context(settings, name))
+    return _check(source, settings, name)
 
 
 def state_dir(settings: Settings, name: str) -> Path:
@@ -112,10 +116,15 @@ def state_dir(settings: Settings, name: str) -> Path:
     return settings.data_dir / "sources" / name
 
 
-def _check(source: Source, context: SourceContext) -> list[Finding]:
+def _check(source: Source, settings: Settings, name: str) -> list[Finding]:
     if isinstance(source, ChecksItself):
-        return [
-            replace(each, what=without_secrets(each.what), fix=without_secrets(each.fix))
-            for each in source.check(context)
-        ]
+        try:
+            with source_context(settings, name) as context:
+                return [
+                    replace(each, what=without_secrets(each.what), fix=without_secrets(each.fix))
+                    for each in source.check(context)
+                ]
+        except SourceError as error:
+            # A server that cannot be reached is a finding, however the source came to it.
+            return [Finding(ok=False, what=without_secrets(str(error)))]
     return [Finding(ok=True, what=f"A {source.name} source has nothing to check.")]

@@ -97,6 +97,22 @@ class IngestSettings(Section):
     parse_memory_mb: int = Field(512, gt=0, description="Memory a parser may take.")
 
 
+class EgressSettings(Section):
+    """Requests of sources to other servers."""
+
+    allow: list[str] = Field(
+        [],
+        description="Servers of your own that may be read although they are not on the public web: names, "
+        "`name:port`, addresses or networks. Other ports than 80 and 443 are named here as well.",
+    )
+    ca_file: WholePath | None = Field(
+        None, description="Certificates (PEM) of your own authority, besides the public ones."
+    )
+    requests_per_second: float = Field(10.0, gt=0, description="Most requests per second of one source to one host.")
+    timeout_seconds: float = Field(30.0, gt=0, description="Seconds a server may take to connect or to go on.")
+    max_response_bytes: int = Field(50_000_000, gt=0, description="Larger answers are not read.")
+
+
 class SecretsSettings(Section):
     """Keys that encrypt the secrets of sources in the database."""
 
@@ -129,5 +145,6 @@ class Settings(Section):
     access: AccessSettings = AccessSettings()
     delivery: DeliverySettings = DeliverySettings()
     ingest: IngestSettings = IngestSettings()
+    egress: EgressSettings = EgressSettings()
     secrets: SecretsSettings = SecretsSettings()
     log: LogSettings = LogSettings()
