@@ -154,6 +154,8 @@ class Document:
     """BCP 47, empty when unknown."""
     fields: Mapping[str, str] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
+    line_anchor: str = ""
+    """How the place at `url` names a line of plain text, as `L{line}`; empty where it cannot."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -303,6 +303,12 @@ class Http(Protocol):
     ) -> httpx.Response:
         """POST a form (`data`) or JSON. Tried again like a GET: for calls that change nothing."""
 
+    def resolve(self, host: str, port: int) -> str:
+        """An address of the host that may be connected to, for a program that must open the connection itself.
+
+        Raises `StopSync` for a forbidden one, `Retry` for a name that is not known.
+        """
+
 
 class NoHttp:
     """For sources that read no network."""
@@ -314,6 +320,10 @@ class NoHttp:
     def post(self, url: str, **_: Any) -> httpx.Response:
         """Refuse."""
         raise StopSync(f"This run has no way to reach {url}.")
+
+    def resolve(self, host: str, port: int) -> str:
+        """Refuse."""
+        raise StopSync(f"This run has no way to reach {host}.")
 
 
 @dataclass(frozen=True, slots=True)

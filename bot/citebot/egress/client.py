@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import structlog
 
-from citebot.egress.addresses import Allowed, Forbidden
+from citebot.egress.addresses import Allowed, Forbidden, checked_addresses
 from citebot.egress.pacing import TokenBucket
 from citebot.egress.retrying import ATTEMPTS, LONGEST_WAIT, asked_delay, asks_to_wait, own_delay
-from citebot.egress.transport import GuardedTransport
+from citebot.egress.transport import GuardedTransport, system_resolver
 from citebot.errors import Retry, SkipDocument, StopSync
 from citebot.logging_setup import without_secrets
 from citebot.model import Json
@@ -99,6 +99,16 @@ class SourceHttp:
         body: dict[str, Any] = {"data": data} if data is not None else {"json": json}
         return self._send("POST", url, headers=headers, **body)
 
+    def resolve(self, host: str, port: int) -> str:
+        """An address to pin."""
+        try:
+            addresses = checked_addresses(host, port, Allowed(self._settings.allow), system_resolver)
+        except Forbidden as error:
+            raise StopSync(_refusal(error)) from error
+        except (OSError, UnicodeError) as error:
+            raise Retry(f"The name {host} is not known.") from error
+        return addresses[0]
+
     # --- one request, until it is answered ----------------------------------------------------------------------
 
     def _send(self, method: str, url: str, *, headers: Mapping[str, str] | None, **body: Any) -> httpx.Response:
@@ -146,10 +156,7 @@ class SourceHttp:
         try:
             response = self._read(self._client.send(request, stream=True), began)
         except Forbidden as error:
-            raise StopSync(
-                f"{error.host}:{error.port} is not a public web server, so it is not read. If it is one of your own, "
-                f"add “{error.host}:{error.port}” to egress.allow in the settings."
-            ) from error
+            raise StopSync(_refusal(error)) from error
         except httpx.UnsupportedProtocol as error:
             raise StopSync(f"“{_shown(request.url)}” is no http or https address.") from error
         except httpx.DecodingError as error:
@@ -237,6 +244,13 @@ _OF_THE_CLIENT = frozenset({"host", "cookie", "content-length", "connection", "a
 def open_http(settings: EgressSettings, *, source: str, stop: Callable[[], bool]) -> SourceHttp:
     """`ctx.http` for one run of one source."""
     return SourceHttp(settings, source=source, stop=stop)
+
+
+def _refusal(error: Forbidden) -> str:
+    return (
+        f"{error.host}:{error.port} is not a public web server, so it is not read. If it is one of your own, "
+        f"add “{error.host}:{error.port}” to egress.allow in the settings."
+    )
 
 
 def _same_server(here: httpx.URL, there: httpx.URL) -> bool:

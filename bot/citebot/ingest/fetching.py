@@ -115,6 +115,8 @@ def content_hash(document: Document, settings: IngestSettings) -> str:
             for part in document.parts
         ],
     )
+    if document.line_anchor:
+        digest.update(document.line_anchor.encode())
     digest.update(repr(facts).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 

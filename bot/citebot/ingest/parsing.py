@@ -55,7 +55,7 @@ class Parser:
             data = body.encode("utf-8", "replace") if isinstance(body, str) else body
             return self._child.parse(document.id, data, kind)
         text = clean(body if isinstance(body, str) else body.decode("utf-8", "replace"))
-        return text_blocks(text) if kind == "text" else markdown_blocks(text)
+        return text_blocks(text, document.line_anchor) if kind == "text" else markdown_blocks(text)
 
 
 def _facts(document: Document) -> list[Block]:

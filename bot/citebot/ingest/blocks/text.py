@@ -9,7 +9,15 @@ from citebot.model import Block
 _GAP = re.compile(r"\n[ \t]*\n")
 
 
-def text_blocks(text: str) -> list[Block]:
-    """One paragraph per run of lines."""
-    pieces = (piece.strip() for piece in _GAP.split(text))
-    return [Block("paragraph", piece) for piece in pieces if piece]
+def text_blocks(text: str, line_anchor: str = "") -> list[Block]:
+    """One paragraph per run of lines, with an anchor at its first line where `line_anchor` (as `L{line}`) is given."""
+    blocks: list[Block] = []
+    line, at = 1, 0
+    for end, after in [*((gap.start(), gap.end()) for gap in _GAP.finditer(text)), (len(text), len(text))]:
+        piece = text[at:end]
+        if words := piece.strip():
+            first = line + piece[: piece.index(words)].count("\n")
+            blocks.append(Block("paragraph", words, anchor=line_anchor.format(line=first)))
+        line += text.count("\n", at, after)
+        at = after
+    return blocks
