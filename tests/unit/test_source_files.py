@@ -12,9 +12,9 @@ import pytest
 from citebot.errors import StopSync
 from citebot.model import Document, Failed, Gone, Readers
 from citebot.ports import PartContext, SourceContext
+from citebot_connectors.sources.decoding import decode
 from citebot_connectors.sources.files import FilesSource
-from citebot_connectors.sources.files.decoding import decode
-from citebot_connectors.sources.files.front_matter import split
+from citebot_connectors.sources.front_matter import split
 
 EVERYONE = Readers.everyone()
 BOARD = Readers.of(groups=["board"])

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from citebot.model import Document, DocumentFormat, Failed, Readers
 from citebot.ports import SourceContext
-from citebot_connectors.sources.files.decoding import decode
-from citebot_connectors.sources.files.front_matter import moment, split, words
+from citebot_connectors.sources.decoding import decode
+from citebot_connectors.sources.front_matter import moment, split, words
 from citebot_connectors.sources.principals import readers_of
 
 PATTERNS = ["*.md", "*.markdown", "*.html", "*.htm", "*.txt", "*.pdf", "*.docx"]
