@@ -9,7 +9,7 @@ import pytest
 
 collect_ignore = ["tests/example_plugin"]
 
-NEEDS_SOMETHING = ("postgres", "browser")
+NEEDS_SOMETHING = ("postgres", "browser", "mediawiki")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,6 +25,12 @@ if [ -x "$here/chromium.sh" ]; then
     "$here/chromium.sh" >&2 || left_out "no Chromium: install chromium and its driver"
 fi
 
+if folder=$("$here/mediawiki.sh" prepare "/tmp/citebot-mediawiki-$$" $watched); then
+    echo "CITEBOT_TEST_MEDIAWIKI=$folder"
+else
+    left_out "no MediaWiki: see scripts/services/mediawiki.sh"
+fi
+
 "$here/../fetch_bge_small.sh" >/dev/null || left_out "no bge-small: see scripts/fetch_bge_small.sh"
 
 if [ "${CI:-}" = true ]; then exit $failed; fi

@@ -78,6 +78,7 @@ BUSY = [
     (Sent(status=429, headers={"retry-after": "soon"}), 0.25),
     (Sent(status=429, headers={"retry-after": "-1"}), 0.25),
     (Sent(status=429, headers={"retry-after": "9" * 5000}), 0.25),
+    (Sent('{"error": …}', headers={"mediawiki-api-error": "maxlag", "retry-after": "5"}), 5),
     (None, 0.25),
     (Sent("x" * 1000, cut=10), 0.25),
     (Sent(b"no gzip", headers={"content-encoding": "gzip"}), 0.25),

@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 BUSY = frozenset({429, 502, 503, 504, 529})
+_WIKI_BUSY = frozenset({"maxlag", "ratelimited", "readonly"})
+"""MediaWiki says it with status 200: https://www.mediawiki.org/wiki/API:Errors_and_warnings"""
 ATTEMPTS = 6
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
@@ -22,7 +24,7 @@ def asks_to_wait(response: httpx.Response) -> bool:
     A 403 is a refusal, unless it is a rate limit by another name, as GitHub's:
     https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
     """
-    if response.status_code in BUSY:
+    if response.status_code in BUSY or response.headers.get("mediawiki-api-error") in _WIKI_BUSY:
         return True
     headers = response.headers
     return response.status_code == 403 and ("retry-after" in headers or headers.get("x-ratelimit-remaining") == "0")

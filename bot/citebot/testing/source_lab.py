@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
 from citebot.ingest import SyncProgress, SyncRunner
 from citebot.model import Batch, Document, Failed, Gone, Json, Passage, Readers
-from citebot.ports import Source, SourceContext, SourceSpec
+from citebot.ports import Http, NoHttp, Source, SourceContext, SourceSpec
 from citebot.settings import IngestSettings
 from citebot.storage import Database, passages, schema, sources
 
@@ -31,6 +31,13 @@ class Lab(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete a document."""
+
+
+@runtime_checkable
+class ReadsNetwork(Protocol):
+    """A lab whose source reads a server."""
+
+    http: Http
 
 
 class Killed(BaseException):
@@ -119,6 +126,7 @@ class SourceWorld:
             stop=stop,
             now=lambda: datetime.now(UTC),
             progress=self.notes.append,
+            http=self._lab.http if isinstance(self._lab, ReadsNetwork) else NoHttp(),
         )
 
     def watched(self, **ills: Any) -> Watched:
