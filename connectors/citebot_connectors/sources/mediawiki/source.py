@@ -55,7 +55,7 @@ class MediaWikiSource:
             yield Finding(ok=False, what=str(error))
             return
         if "general" not in said.get("query", {}):
-            yield Finding(ok=False, what=f"{self._settings.url} does not answer like a MediaWiki.", fix="Check url.")
+            yield Finding(ok=False, what=f"{self._settings.url} does not answer like a MediaWiki: check the address.")
             return
         rights = said["query"].get("userinfo", {}).get("rights", ["read"])
         if "read" not in rights:
