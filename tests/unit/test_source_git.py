@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ from citebot.model import Document, Failed, Gone, Ref
 from citebot.ports import PartContext, SourceContext
 from citebot.settings import EgressSettings
 from citebot.testing.local_server import LocalServer, Received, Sent, local_server
-from citebot_connectors.sources.git import GitSource
-from citebot_connectors.sources.git.links import link, pattern_for
+from citebot_connectors.sources.git import GitSource, command
+from citebot_connectors.sources.git.links import line_anchor_for, link, pattern_for
+from citebot_connectors.sources.git.mirror import _explained
 
 TOKEN = "ghp_averysecrettoken123"
 
@@ -109,6 +112,24 @@ def fetched(source: GitSource, ctx: SourceContext, *ids: str) -> dict[str, Docum
     return {item.id: item for item in source.fetch(ctx, ids)}
 
 
+def documents(found: dict[str, Document | Gone | Failed]) -> dict[str, Document]:
+    assert all(isinstance(item, Document) for item in found.values()), found
+    return {one: item for one, item in found.items() if isinstance(item, Document)}
+
+
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The arguments of every program that is started from here on."""
+    seen: list[list[str]] = []
+    started = subprocess.Popen.__init__
+
+    def watching(self: Any, args: Any, **options: Any) -> None:
+        seen.append(list(args))
+        started(self, args, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", watching)
+    return seen
+
+
 def now(source: GitSource, ctx: SourceContext) -> Any:
     (batch,) = source.changes(ctx, None)
     return batch.cursor
@@ -133,6 +154,7 @@ def test_files_of_the_branch_become_documents(repo: Repo, make: Make, ctx: Sourc
     assert leave.updated.isoformat() == "2026-03-01T12:00:00+00:00"
     assert isinstance(notes, Document)
     assert notes.line_anchor == "L{line}"
+    assert notes.created == notes.updated == leave.created
     assert found["gone.md"] == Gone("gone.md")
 
 
@@ -202,6 +224,8 @@ def test_odd_names_are_names(repo: Repo, make: Make, ctx: SourceContext) -> None
         "-dash.md",
         ":(top)x.md",
         'quo"te.md',
+        "\nlead.md",
+        "\x01ctl.md",
         "new\nline.md",
     ]
     repo.commit({name: f"# {number}" for number, name in enumerate(names)})
@@ -209,6 +233,42 @@ def test_odd_names_are_names(repo: Repo, make: Make, ctx: SourceContext) -> None
     assert set(names) <= set(listed(source, ctx))
     found = fetched(source, ctx, *names)
     assert [getattr(found[name], "title", None) for name in names] == [str(number) for number in range(len(names))]
+
+
+def test_a_name_that_is_no_text_is_left_out_and_logged(repo: Repo, make: Make, ctx: SourceContext) -> None:
+    Path(os.fsdecode(os.fsencode(repo.work) + b"/caf\xe9.md")).write_text("x")
+    repo.commit({})
+    with capture_logs() as log:
+        assert set(listed(make(), ctx)) == {"README.md", "docs/leave.md"}
+    assert [line["file"] for line in log if line["event"] == "file left out"] == [r"caf\xe9.md"]
+
+
+@pytest.mark.parametrize("few", [0, 50])
+def test_created_updated_and_authors_come_from_the_log(
+    few: int, repo: Repo, make: Make, ctx: SourceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name for a few files, in one pass over everything for many."""
+    monkeypatch.setattr("citebot_connectors.sources.git.source.FEW", few)
+    monkeypatch.setitem(PERSON, "NAME", "Bo")
+    monkeypatch.setitem(PERSON, "DATE", "2026-04-02T12:00:00Z")
+    names = ["docs/leave.md", "\nlead.md", "\x01ctl.md", "späte.md"]
+    commit = repo.commit(dict.fromkeys(names, "# Edited"))
+    found = fetched(make(web="{commit}/{path}"), ctx, *names, "README.md")
+    told = {one: (item.authors, f"{item.created:%m}", f"{item.updated:%m}") for one, item in documents(found).items()}
+    assert told.pop("docs/leave.md") == (("Bo", "Ada"), "03", "04")
+    assert told.pop("README.md") == (("Ada",), "03", "03")
+    assert told == dict.fromkeys(names[1:], (("Bo",), "04", "04"))
+    assert documents(found)["docs/leave.md"].url == f"{commit}/docs/leave.md"
+
+
+def test_many_files_are_one_pass(repo: Repo, make: Make, ctx: SourceContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.commit({f"page-{number}.md": "x" for number in range(120)})
+    source = make()
+    ids = list(listed(source, ctx))
+    started = commands(monkeypatch)
+    for first in range(0, len(ids), 60):
+        assert len(documents(fetched(source, ctx, *ids[first : first + 60]))) == len(ids[first : first + 60])
+    assert sum("log" in arguments for arguments in started) == 1
 
 
 def test_a_merge_that_changed_nothing_itself_is_not_the_author(repo: Repo, make: Make, ctx: SourceContext) -> None:
@@ -247,7 +307,7 @@ def test_a_check_that_finds_nothing_wrong_counts(make: Make, ctx: SourceContext)
 
 def test_an_empty_repository_is_not_an_empty_listing(tmp_path: Path, make: Make, ctx: SourceContext) -> None:
     subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "empty.git")], check=True)
-    with pytest.raises(StopSync, match="no commits"):
+    with pytest.raises(StopSync, match="no commit yet"):
         listed(make(url=str(tmp_path / "empty.git")), ctx)
 
 
@@ -262,6 +322,9 @@ def test_an_empty_repository_is_not_an_empty_listing(tmp_path: Path, make: Make,
             "--upload-pack=x",
         ),
         *("https://user:token@host/x", "https://token@host/x", "ftp://host/x", "", "fd::17/x"),
+        # hosts that git and we could understand differently
+        *("https://münchen.example/x", "https://host./x", "https://ho%73t/x", "https://a b/x", "https://host:99999/x"),
+        *("https://host\\@127.0.0.1/x", "https://ho\nst/x", "https:///x", "https://HOST/x", "https://[::1/x"),
     ],
 )
 def test_addresses_that_cannot_or_must_not_be_used_are_refused(url: str) -> None:
@@ -282,6 +345,38 @@ def test_addresses_that_cannot_or_must_not_be_used_are_refused(url: str) -> None
 )
 def test_links_are_guessed_from_the_host(url: str, expected: str) -> None:
     assert link(pattern_for(url), commit="c0", path="a b.md") == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://bitbucket.org/team/docs", "lines-{line}"),
+        ("https://github.com/team/docs", "L{line}"),
+        ("https://github.com/team/docs.wiki.git", ""),
+        ("https://git.corp/docs", ""),
+    ],
+)
+def test_lines_are_named_as_the_host_does(url: str, expected: str) -> None:
+    assert line_anchor_for(pattern_for(url)) == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "pinned"),
+    [
+        ("https://wiki.test/x.git", "http.curloptResolve=wiki.test:443:[2001:db8::1]"),
+        ("http://[2001:db8::1]:8080/x.git", None),
+    ],
+)
+def test_an_address_of_the_sixth_version_is_pinned_in_brackets(
+    url: str, pinned: str | None, make: Make, ctx: SourceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Six:
+        def resolve(self, host: str, port: int) -> str:
+            return "2001:db8::1"
+
+    started = commands(monkeypatch)
+    make(url=url)._mirror(replace(ctx, http=Six()))  # type: ignore[arg-type]
+    assert [part for part in started[0] if part.startswith("http.curloptResolve")] == ([pinned] if pinned else [])
 
 
 # --- over http -----------------------------------------------------------------------------------------------------
@@ -355,26 +450,26 @@ def test_without_the_right_token_it_says_which_right_is_missing(
         listed(source, ctx)
 
 
-def test_the_token_is_in_no_argument_log_or_complaint(
-    server: LocalServer, make: Make, ctx: SourceContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[str] = []
-    started = subprocess.Popen.__init__
+def test_the_token_is_in_no_argument_log_or_complaint(repo: Repo, make: Make, ctx: SourceContext) -> None:
+    """Arguments are read from the system while the server is being asked: git starts programs of its own."""
+    real, arguments = backend(repo), set[bytes]()
 
-    def watching(self: Any, args: Any, **options: Any) -> None:
-        seen.append(repr(args))
-        started(self, args, **options)
+    def looking(received: Received) -> Sent:
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                arguments.add(process.read_bytes())
+        return real(received)
 
-    monkeypatch.setattr(subprocess.Popen, "__init__", watching)
-    with capture_logs() as log:
-        list(make(url=f"{server.url}/team.git", token=TOKEN).check(ctx))
-        findings = list(make(url=f"{server.url}/none.git", token=TOKEN).check(ctx))
+    with local_server(looking) as server, capture_logs() as log:
+        source = make(url=f"{server.url}/team.git", token=TOKEN)
+        findings = [*source.check(ctx), *make(url=f"{server.url}/none.git", token=TOKEN).check(ctx)]
+        fetched(source, ctx, "README.md")
+        assert any(b"git-remote-http" in line and str(server.port).encode() in line for line in arguments)
     encoded = base64.b64encode(f"citebot:{TOKEN}".encode()).decode()
-    told = " ".join([*seen, repr(log), repr(findings)])
-    assert any("ls-remote" in arguments for arguments in seen)
+    told = " ".join([*(line.decode("utf-8", "replace") for line in arguments), repr(log), repr(findings)])
     assert TOKEN not in told
     assert encoded not in told
-    assert "no repository" in findings[0].what
+    assert "no repository" in findings[-1].what
 
 
 @pytest.mark.parametrize(
@@ -418,16 +513,87 @@ def test_a_name_is_looked_up_once_and_pinned(
     assert listed(make(url=f"http://wiki.test:{server.port}/team.git", token=TOKEN), pinned)
 
 
-def test_a_run_that_is_ended_ends_git(make: Make, ctx: SourceContext) -> None:
-    import threading
-
+def test_a_run_that_is_ended_ends_git_and_what_git_started(make: Make, ctx: SourceContext) -> None:
     free = threading.Event()
 
     def hang(received: Received) -> Sent:
-        free.wait(20)
+        free.wait(60)
         return Sent()
 
     with local_server(hang) as slow:
         with pytest.raises(StopSync, match="ended"):
-            listed(make(url=f"{slow.url}/team.git"), replace(ctx, stop=lambda: True))
+            listed(make(url=f"{slow.url}/team.git"), replace(ctx, stop=lambda: bool(slow.received)))
+        left = running(str(slow.port))
         free.set()
+    assert left == []
+
+
+def running(word: str) -> list[str]:
+    """Programs with `word` among their arguments that still run after a while; what has ended has none any more."""
+    found: list[str] = []
+    for _ in range(50):
+        found = []
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                line = process.read_bytes().decode("utf-8", "replace")
+                found += [line] if word in line and "git" in line else []
+        if not found:
+            break
+        time.sleep(0.1)
+    return found
+
+
+# --- what goes wrong on this side ------------------------------------------------------------------------------------
+
+
+def test_a_damaged_copy_is_fetched_anew(repo: Repo, make: Make, ctx: SourceContext) -> None:
+    listed(make(), ctx)
+    for pack in (ctx.state_dir / "mirror.git" / "objects").rglob("*"):
+        if pack.is_file():
+            pack.chmod(0o600)
+            pack.write_bytes(b"")
+    with pytest.raises(Retry, match="damaged"):
+        fetched(make(), ctx, "README.md")
+    assert "README.md" in documents(fetched(make(), ctx, "README.md"))
+
+
+def test_a_copy_that_is_damaged_does_not_stop_fetching_for_ever(repo: Repo, make: Make, ctx: SourceContext) -> None:
+    listed(make(), ctx)
+    (ctx.state_dir / "mirror.git" / "refs" / "citebot" / "head").write_text("")
+    repo.commit({"new.md": "x"})
+    with suppress(Retry):
+        listed(make(), ctx)
+    assert "new.md" in listed(make(), ctx)
+
+
+def test_the_lock_of_a_killed_run_is_taken_away(repo: Repo, make: Make, ctx: SourceContext) -> None:
+    listed(make(), ctx)
+    lock = ctx.state_dir / "mirror.git" / "refs" / "citebot" / "head.lock"
+    lock.write_text("")
+    repo.commit({"new.md": "x"})
+    with pytest.raises(Retry, match="lock"):
+        listed(make(), ctx)
+    os.utime(lock, (0, 0))
+    assert "new.md" in listed(make(), ctx)
+
+
+def test_a_repository_by_path_may_belong_to_somebody_else(
+    make: Make, ctx: SourceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """git's own switch for its tests of ownership, which only its programs can see."""
+    real = command._environment
+    other = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+    monkeypatch.setattr(command, "_environment", lambda *given: real(*given) | other)
+    assert listed(make(), ctx)
+
+
+def test_words_in_an_address_explain_nothing() -> None:
+    url = "https://git.example/401/not found/protocol error.git"
+    told = _explained(url, "", f"unable to access '{url}/': Failed to connect to git.example port 443")
+    assert isinstance(told, Retry)
+    assert "returned error: 403" not in str(told)
+    assert isinstance(
+        _explained(url, "", f"unable to access '{url}/': The requested URL returned error: 403"), StopSync
+    )
+    assert "ca_file" in str(_explained(url, "", f"unable to access '{url}/': server certificate verification failed."))
+    assert isinstance(_explained(url, "", f"unable to access '{url}/': The requested URL returned error: 502"), Retry)

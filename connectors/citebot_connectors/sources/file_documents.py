@@ -77,6 +77,7 @@ def file_document(
     version: str,
     updated: datetime | None,
     url: str,
+    created: datetime | None = None,
     authors: tuple[str, ...] = (),
     line_anchor: str = "",
 ) -> Document | Failed:
@@ -105,6 +106,7 @@ def file_document(
         version=version,
         kind="file" if kind in ("pdf", "docx") else "page",
         path=PurePosixPath(relative).parts[:-1],
+        created=created,
         updated=moment(values.get("updated", "")) or updated,
         authors=tuple(words(values.get("authors", ""))) or authors,
         language=values.get("language", ""),

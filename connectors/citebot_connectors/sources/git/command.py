@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -21,7 +23,7 @@ SECONDS = 3600.0
 
 
 class GitFailed(Exception):
-    """git ended with an error; the text is what it complained about."""
+    """git ended with an error; the text is what it complained about, empty when it said nothing."""
 
 
 class Git:
@@ -35,29 +37,34 @@ class Git:
         user: str,
         token: SecretStr,
         url: str,
-        pinned: Sequence[str] = (),
+        settings: Sequence[str] = (),
     ) -> None:
         program = shutil.which("git")
         if program is None:
             raise StopSync("The program git is not installed on this machine. Install it, as with: apt-get install git")
         self._program = program
-        self._folder = folder
+        self.folder = folder
         self._stop = stop
-        self._pinned = pinned
+        self._settings = settings
         self._env = _environment(folder, url, user, token)
+        _set_up(folder)
 
     def run(self, *arguments: str) -> bytes:
         """What git wrote. Raises `GitFailed`, and `StopSync` when the run is to end."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
             process = subprocess.Popen(  # noqa: S603 - a list, no shell; addresses and names are checked
-                self._command(arguments), env=self._env, stdin=subprocess.DEVNULL, stdout=out, stderr=said
+                self._command(arguments),
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=said,
+                start_new_session=True,  # so that the programs git starts can be ended with it
             )
             try:
                 self._wait(process)
             finally:
                 if process.poll() is None:
-                    process.kill()
-                    process.wait()
+                    _end(process)
             if process.returncode:
                 said.seek(0)
                 raise GitFailed(_complaint(said.read(20_000)))
@@ -76,8 +83,8 @@ class Git:
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         settings = [f"--config-env={name}={variable}" for name, variable in _SECRET_SETTINGS if variable in self._env]
-        options = [part for value in (*_SETTINGS, *self._pinned) for part in ("-c", value)]
-        return [self._program, "-C", str(self._folder), *options, *settings, *arguments]
+        options = [part for value in (*_SETTINGS, *self._settings) for part in ("-c", value)]
+        return [self._program, "-C", str(self.folder), *options, *settings, *arguments]
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + SECONDS
@@ -103,10 +110,29 @@ _SETTINGS = (
     "protocol.version=2",
     "transfer.fsckObjects=false",
     "uploadpack.packObjectsHook=",
-    "safe.directory=*",
 )
 _SECRET_SETTINGS = (("http.extraHeader", "CITEBOT_GIT_HEADER"),)
 """Handed over by environment: what stands in the arguments every user of the machine can see."""
+
+
+_FILE = "citebot.gitconfig"
+"""Stands in for the person's own settings: what is given as -c does not reach the other end of a copy by path."""
+
+
+def _set_up(folder: Path) -> None:
+    """Let a repository by path belong to somebody else: nothing in it is run, and the admin named it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / _FILE).exists():
+        (folder / _FILE).write_text("[safe]\n\tdirectory = *\n", "utf-8")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End git and what it started, kindly first: it takes its locks away then."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, sign)
+            process.wait(timeout=5)
+            return
 
 
 def _environment(folder: Path, url: str, user: str, token: SecretStr) -> dict[str, str]:
@@ -116,7 +142,7 @@ def _environment(folder: Path, url: str, user: str, token: SecretStr) -> dict[st
         "LC_ALL": "C",
         "GIT_DIR": str(folder),
         "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_GLOBAL": str(folder / _FILE),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "",
         "GIT_ALLOW_PROTOCOL": "https:http:file",
@@ -136,4 +162,4 @@ def _complaint(said: bytes) -> str:
     """The first thing git called an error: what follows it is advice."""
     lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
     wanted = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    return (wanted or lines or ["git failed and said nothing"])[0].removeprefix("fatal: ").removeprefix("error: ")
+    return (wanted or lines or [""])[0].removeprefix("fatal: ").removeprefix("error: ")

@@ -28,6 +28,13 @@ def pattern_for(url: str) -> str:
     return pattern.replace("{base}", base.replace("{", "%7B").replace("}", "%7D"))
 
 
+def line_anchor_for(pattern: str) -> str:
+    """How the host of a guessed pattern names a line; nothing for pages of wikis, and where there is no link."""
+    if "{path}" not in pattern:
+        return ""
+    return "lines-{line}" if "bitbucket" in pattern.partition("/src/")[0] else "L{line}"
+
+
 def link(pattern: str, *, commit: str, path: str) -> str:
     """The address of one file at one commit."""
     page = str(PurePosixPath(path).with_suffix(""))

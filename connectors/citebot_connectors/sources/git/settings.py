@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
 from citebot_connectors.sources.file_documents import FileRules
+
+_HOST = re.compile(r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class GitSettings(FileRules):
@@ -24,7 +28,8 @@ class GitSettings(FileRules):
         description="Address of a file for people, with {commit} and {path}, or {page} for wikis; guessed for GitHub, "
         "GitLab, Bitbucket, Gitea and Forgejo.",
     )
-    line_anchor: str = Field("L{line}", description="How that address names a line of plain text.")
+    line_anchor: str = Field("", description="How that address names a line of plain text, as L{line}; guessed too.")
+    ca_file: Path | None = Field(None, description="Certificate (PEM) of the server's own authority.")
     max_file_bytes: int = Field(20_000_000, gt=0, description="Larger files are parked.")
 
     @field_validator("url")
@@ -41,6 +46,13 @@ class GitSettings(FileRules):
         is_ssh = parts.scheme in ("ssh", "git") or (not parts.scheme and ":" in url.partition("/")[0])
         if is_ssh or "::" in url.partition("/")[0] or (parts.scheme and parts.scheme not in ("http", "https", "file")):
             raise ValueError("use the https address of the repository, with a token where it is not public")
+        if parts.scheme in ("http", "https"):
+            # Written otherwise, git could understand another host than the one that is checked and pinned.
+            plain = f"{parts.scheme}://{parts.netloc}" == url[: len(parts.scheme) + 3 + len(parts.netloc)]
+            if not plain or not _HOST.fullmatch(parts.netloc) or (parts.port or 1) < 1:
+                raise ValueError("write the host in lower-case letters, digits, dots and hyphens (or as xn--…)")
+        if any(character.isspace() or not character.isprintable() for character in url if parts.scheme):
+            raise ValueError("write spaces in the address as %20")
         return url
 
     @field_validator("path")

@@ -6,6 +6,7 @@ A path is an id although files move: git itself knows no other, and a moved file
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar
@@ -19,11 +20,13 @@ from citebot.ports import PartContext, SourceContext, SourceSpec
 from citebot_connectors.sources.batching import batched
 from citebot_connectors.sources.file_documents import file_document
 from citebot_connectors.sources.git.command import Git
-from citebot_connectors.sources.git.links import link, pattern_for
-from citebot_connectors.sources.git.mirror import COMMIT, File, Mirror, Touched
+from citebot_connectors.sources.git.history import Past
+from citebot_connectors.sources.git.links import line_anchor_for, link, pattern_for
+from citebot_connectors.sources.git.mirror import COMMIT, File, Mirror
 from citebot_connectors.sources.git.settings import GitSettings
 
 BATCH = 1_000
+FEW = 50
 _LFS = b"version https://git-lfs.github.com/spec/"
 
 
@@ -38,10 +41,12 @@ class GitSource:
     def __init__(self, settings: GitSettings, context: PartContext) -> None:
         self._settings = settings
         self._pattern = settings.web or pattern_for(settings.url)
+        self._line_anchor = settings.line_anchor or line_anchor_for(self._pattern)
         told = settings.model_dump_json(exclude={"token", "user"})
         # Part of every version and of the cursor: other settings mean that every file is looked at again.
         self._tag = hashlib.sha256(told.encode()).hexdigest()[:16]
         self._commit = ""
+        self._pasts: dict[str, Past] | None = None
 
     def check(self, ctx: SourceContext) -> Iterable[Finding]:
         settings = self._settings
@@ -89,14 +94,14 @@ class GitSource:
         commit = self._updated(mirror)
         files = {file.path: file for file in self._wanted(mirror.files(commit, ids)) if file.path in set(ids)}
         small = [file for file in files.values() if file.size <= self._settings.max_file_bytes]
-        touched = mirror.touched(commit, list(files))
+        pasts = self._past_of(mirror, commit, list(files))
         for one in ids:
             if one not in files:
                 yield Gone(one)
             elif files[one].size > self._settings.max_file_bytes:
                 yield Failed(one, f"{one} has {files[one].size:,} bytes, more than max_file_bytes.", permanent=True)
         for file, data in mirror.contents(small):
-            yield self._document(ctx, file, data, commit, touched.get(file.path))
+            yield self._document(ctx, file, data, commit, pasts.get(file.path))
 
     def changes(self, ctx: SourceContext, cursor: Json) -> Iterator[Batch]:
         mirror = self._mirror(ctx)
@@ -121,15 +126,17 @@ class GitSource:
         settings = self._settings
         folder = ctx.state_dir / "mirror.git"
         parts = urlsplit(settings.url)
-        pinned: list[str] = []
+        own: list[str] = [f"http.sslCAInfo={settings.ca_file}"] if settings.ca_file else []
         if parts.scheme in ("http", "https") and parts.hostname:
             port = parts.port or (443 if parts.scheme == "https" else 80)
             # git connects by itself: to the address that was checked, and to no other.
             address = ctx.http.resolve(parts.hostname, port)
-            pinned = [f"http.curloptResolve={parts.hostname}:{port}:{address}"]
-        git = Git(folder, stop=ctx.stop, user=settings.user, token=settings.token, url=settings.url, pinned=pinned)
+            if not _is_address(parts.hostname):
+                own.append(
+                    f"http.curloptResolve={parts.hostname}:{port}:{f'[{address}]' if ':' in address else address}"
+                )
+        git = Git(folder, stop=ctx.stop, user=settings.user, token=settings.token, url=settings.url, settings=own)
         if not (folder / "HEAD").exists():
-            folder.mkdir(parents=True, exist_ok=True)
             git.run("init", "--quiet", "--bare")
         return Mirror(git, ctx, url=settings.url, branch=settings.branch, path=settings.path)
 
@@ -138,6 +145,15 @@ class GitSource:
         if not self._commit:
             self._commit = mirror.update()
         return self._commit
+
+    def _past_of(self, mirror: Mirror, commit: str, paths: Sequence[str]) -> dict[str, Past]:
+        """Few files are looked for by name; many mean that the whole listing is read: one pass serves them all."""
+        if self._pasts is None and len(paths) <= FEW:
+            return mirror.pasts(commit, paths)
+        if self._pasts is None:
+            wanted = [file.path for file in self._wanted(mirror.files(commit))]
+            self._pasts = mirror.pasts(commit, wanted, whole=True)
+        return self._pasts
 
     def _wanted(self, files: Iterable[File]) -> Iterator[File]:
         return (file for file in files if self._settings.wants(file.path))
@@ -151,7 +167,7 @@ class GitSource:
         return commit
 
     def _document(
-        self, ctx: SourceContext, file: File, data: bytes, commit: str, touched: Touched | None
+        self, ctx: SourceContext, file: File, data: bytes, commit: str, past: Past | None
     ) -> Document | Failed:
         if data.startswith(_LFS) and len(data) < 1024:
             return Failed(file.path, f"{file.path} is kept in Git LFS, which is not read.", permanent=True)
@@ -161,8 +177,18 @@ class GitSource:
             file.path,
             data,
             version=file.blob,
-            updated=touched.moment if touched else None,
-            authors=(touched.author,) if touched and touched.author else (),
-            url=link(self._pattern, commit=touched.commit if touched else commit, path=file.path),
-            line_anchor=self._settings.line_anchor if self._pattern else "",
+            updated=past.last.moment if past else None,
+            created=past.created if past else None,
+            authors=past.authors if past else (),
+            url=link(self._pattern, commit=past.last.id if past else commit, path=file.path),
+            line_anchor=self._line_anchor,
         )
+
+
+def _is_address(host: str) -> bool:
+    """Whether it is no name: then there is nothing to look up, and nothing to pin."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
