@@ -332,6 +332,12 @@ def test_addresses_that_cannot_or_must_not_be_used_are_refused(url: str) -> None
         GitSource.Settings.model_validate({"url": url})
 
 
+@pytest.mark.parametrize("branch", ["*", "main:refs/heads/x", "a..b", "-x", "a b", "HEAD~1", "@{-1}"])
+def test_a_branch_is_a_name_and_no_expression(branch: str) -> None:
+    with pytest.raises(ValidationError, match="name of one branch"):
+        GitSource.Settings.model_validate({"url": "/srv/x.git", "branch": branch})
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
@@ -464,6 +470,7 @@ def test_the_token_is_in_no_argument_log_or_complaint(repo: Repo, make: Make, ct
         source = make(url=f"{server.url}/team.git", token=TOKEN)
         findings = [*source.check(ctx), *make(url=f"{server.url}/none.git", token=TOKEN).check(ctx)]
         fetched(source, ctx, "README.md")
+        assert any("unencrypted" in finding.what for finding in findings)
         assert any(b"git-remote-http" in line and str(server.port).encode() in line for line in arguments)
     encoded = base64.b64encode(f"citebot:{TOKEN}".encode()).decode()
     told = " ".join([*(line.decode("utf-8", "replace") for line in arguments), repr(log), repr(findings)])

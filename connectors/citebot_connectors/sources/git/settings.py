@@ -55,6 +55,13 @@ class GitSettings(FileRules):
             raise ValueError("write spaces in the address as %20")
         return url
 
+    @field_validator("branch")
+    @classmethod
+    def _a_name(cls, branch: str) -> str:
+        if re.search(r"[\s~^:?*\[\\\x00-\x1f\x7f]|\.\.|@\{|^-", branch):
+            raise ValueError("give the name of one branch, as main or release/2.0")
+        return branch
+
     @field_validator("path")
     @classmethod
     def _inside(cls, path: str) -> str:

@@ -76,6 +76,8 @@ class GitSource:
             return
         yield Finding(ok=True, what=f"{found:,} files in {settings.url} at {self._commit[:10]}")
         yield Finding(ok=True, what=f"Readers of what no rule names: {', '.join(settings.readers) or 'nobody'}")
+        if settings.token.get_secret_value() and settings.url.startswith("http:"):
+            yield Finding(ok=True, what="The token is sent unencrypted: use the https address if there is one.")
         if not self._pattern:
             yield Finding(ok=True, what="Citations have no links: set web to the address of a file for people.")
 
