@@ -332,6 +332,15 @@ def test_addresses_that_cannot_or_must_not_be_used_are_refused(url: str) -> None
         GitSource.Settings.model_validate({"url": url})
 
 
+def test_a_path_is_meant_from_where_it_was_written(
+    repo: Repo, make: Make, ctx: SourceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repo.bare.parent)
+    source = make(url=repo.bare.name)
+    monkeypatch.chdir("/")
+    assert listed(source, ctx)
+
+
 @pytest.mark.parametrize("branch", ["*", "main:refs/heads/x", "a..b", "-x", "a b", "HEAD~1", "@{-1}"])
 def test_a_branch_is_a_name_and_no_expression(branch: str) -> None:
     with pytest.raises(ValidationError, match="name of one branch"):
@@ -495,6 +504,18 @@ def test_a_server_that_is_something_else_removes_nothing(
         listed(make(url=f"{other.url}/team.git"), ctx)
     assert len(str(told.value).splitlines()) == 1
     assert all(urlsplit(f"http://x{received.path}").path.startswith("/team.git") for received in other.received)
+
+
+def test_a_redirect_is_not_followed(server: LocalServer, make: Make, ctx: SourceContext) -> None:
+    """Neither the token nor a request goes to where the guard has not looked."""
+
+    def away(received: Received) -> Sent:
+        query = "&".join(f"{name}={value}" for name, value in received.query.items())
+        return Sent(status=302, headers={"location": f"{server.url}{received.path}?{query}"})
+
+    with local_server(away) as other, pytest.raises(StopSync, match="redirects to another address"):
+        listed(make(url=f"{other.url}/team.git", token=TOKEN), ctx)
+    assert server.received == []
 
 
 def test_an_address_inside_is_refused_before_git_connects(make: Make, source_context: SourceContext) -> None:

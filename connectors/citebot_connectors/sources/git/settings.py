@@ -53,7 +53,12 @@ class GitSettings(FileRules):
                 raise ValueError("write the host in lower-case letters, digits, dots and hyphens (or as xn--…)")
         if any(character.isspace() or not character.isprintable() for character in url if parts.scheme):
             raise ValueError("write spaces in the address as %20")
-        return url
+        return url if parts.scheme else str(Path(url).expanduser().absolute())
+
+    @field_validator("ca_file")
+    @classmethod
+    def _whole(cls, file: Path | None) -> Path | None:
+        return file.expanduser().absolute() if file else None
 
     @field_validator("branch")
     @classmethod
