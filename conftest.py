@@ -9,7 +9,7 @@ import pytest
 
 collect_ignore = ["tests/example_plugin"]
 
-NEEDS_SOMETHING = ("postgres", "browser", "mediawiki")
+NEEDS_SOMETHING = ("postgres", "browser", "mediawiki", "redmine")
 
 
 @pytest.hookimpl(wrapper=True)

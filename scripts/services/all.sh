@@ -31,6 +31,12 @@ else
     left_out "no MediaWiki: see scripts/services/mediawiki.sh"
 fi
 
+if folder=$("$here/redmine.sh" prepare "/tmp/citebot-redmine-$$" $watched); then
+    echo "CITEBOT_TEST_REDMINE=$folder"
+else
+    left_out "no Redmine: see scripts/services/redmine.sh"
+fi
+
 "$here/../fetch_bge_small.sh" >/dev/null || left_out "no bge-small: see scripts/fetch_bge_small.sh"
 
 if [ "${CI:-}" = true ]; then exit $failed; fi

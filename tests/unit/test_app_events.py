@@ -126,7 +126,7 @@ async def test_what_a_signed_event_names_is_fetched_at_once_and_nothing_else(
 ) -> None:
     (shelf / "note1").write_text("A giraffe has moved in.")
     (shelf / "note2").unlink()
-    (shelf / "note3").write_text("A giraffe nobody was told of.")
+    (shelf / "note3").write_text("A giraffe nobody was told of.")  # and that no listing shows
     synced = (await bot.sources())[0].synced
 
     answered = await send(client, event("note1", "note2"))
@@ -138,6 +138,8 @@ async def test_what_a_signed_event_names_is_fetched_at_once_and_nothing_else(
     assert await found(bot, "giraffe") == {"note1"}
     assert "note2" not in await found(bot, "zebra")
     assert (await bot.sources())[0].synced == synced, "only a whole read says how fresh a source is"
+    counts = await bot.sync("notes")
+    assert (counts.saved, counts.same) == (0, 0), "and what was fetched needs no second look"
 
 
 @pytest.mark.parametrize("secret", ["", "another"])

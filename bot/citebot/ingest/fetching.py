@@ -88,14 +88,17 @@ class Preparer:
 
     def _document(self, outcome: Outcome, document: Document, todo: Todo, known: Known | None, sweep: int) -> None:
         digest = content_hash(document, self._settings)
-        if known and known.content_hash == digest and known.readers == document.readers:
-            outcome.same.append(todo)
+        unchanged = known is not None and known.readers == document.readers
+        # An event or a feed may name a document without saying its version: what is known of it must not be lost.
+        version = todo.version or document.version
+        tag = todo.readers_tag or (known.readers_tag if known and unchanged else "")
+        if known and known.content_hash == digest and unchanged:
+            outcome.same.append(replace(todo, version=version, readers_tag=tag))
             return
         blocks = self._parser.blocks(document)
         chunks = make_chunks(
             document, blocks, target=self._settings.chunk_tokens, minimum=self._settings.chunk_min_tokens
         )
-        version, tag = todo.version or document.version, todo.readers_tag
         outcome.save.append(ToSave(_bounded(document), chunks, digest, tag, version, sweep))
 
 
