@@ -201,7 +201,7 @@ def _explained(url: str, branch: str, failure: str) -> SourceError:
         return StopSync(f"There is no repository at {url}, or the token may not see it.")
     if status.startswith("3"):
         return StopSync(f"{url} redirects to another address. Use that one.")
-    if "certificate" in said:
+    if "certificate" in said or "ca cert" in said:
         return StopSync(f"{url} shows a certificate that is not trusted. Set ca_file to that of its authority (PEM).")
     if not failure and branch:
         return StopSync(f"{url} has no branch “{branch}”.")
