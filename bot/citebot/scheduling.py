@@ -26,6 +26,11 @@ _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 _due_time: ContextVar[datetime] = ContextVar("due_time")
 
 
+def due_before(now: datetime, distance: timedelta) -> datetime:
+    """The last due time: they are multiples of the distance, the same on every process."""
+    return _EPOCH + (now - _EPOCH) // distance * distance
+
+
 def holder_name() -> str:
     """This process, for people who look at the rows."""
     return f"{socket.gethostname()}:{os.getpid()}"
@@ -89,7 +94,7 @@ class Clock:
 
     def _catch_up(self, name: str) -> None:
         distance, _ = self._tasks[name]
-        self._begin(name, _EPOCH + (self._now() - _EPOCH) // distance * distance)
+        self._begin(name, due_before(self._now(), distance))
 
     def _begin(self, name: str, due: datetime) -> None:
         if name not in self._running and name in self._tasks:

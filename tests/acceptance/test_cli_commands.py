@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +227,17 @@ def test_doctor_says_what_to_mend(citebot: Any, tmp_path: Path) -> None:
     assert (never_read.exit_code, well.exit_code, gone.exit_code) == (1, 0, 1)
     assert "→ citebot source sync docs" in never_read.stdout
     assert str(docs) in gone.stdout
+
+
+def test_the_list_of_sources_says_when_each_is_read_next_and_which_is_late(company: Any) -> None:
+    def rows() -> dict[str, Any]:
+        return {row["name"]: row for row in company.json("source", "list")}
+
+    assert rows()["tickets"]["late"] is False
+    assert rows()["tickets"]["due"] > rows()["tickets"]["synced"]
+    with closing(sqlite3.connect(company.folder / "citebot.db")) as database, database:
+        database.execute("UPDATE source SET synced_at = datetime(synced_at, '-1 hour') WHERE name = 'tickets'")
+    assert [rows()[name]["late"] for name in ("company", "tickets")] == [False, True]
+    assert "late" in company("source", "list").stdout
+    assert company("source", "pause", "tickets").exit_code == 0
+    assert (rows()["tickets"]["late"], rows()["tickets"]["due"]) == (False, None)

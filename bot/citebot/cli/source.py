@@ -9,6 +9,9 @@ from citebot.cli.output import ago, json_option, print_findings, print_json, pri
 from citebot.cli.source_add import AddGroup
 from citebot.errors import CitebotError
 
+LATE_AFTER = 3
+"""Polls that a source may miss before it is shown as late."""
+
 
 @click.group("source")
 def command() -> None:
@@ -45,17 +48,34 @@ def list_sources(invocation: Invocation, as_json: bool) -> None:
     Example:
       citebot source list
     """
+    from datetime import UTC, datetime, timedelta
+
+    from citebot.scheduling import due_before
     from citebot.storage import sources
 
     with invocation.database() as database, database.read() as tx:
         rows = sources.statuses(tx)
+    poll = timedelta(seconds=invocation.settings.ingest.poll)
+    now = datetime.now(UTC)
+    due = (due_before(now, poll) + poll).replace(tzinfo=None)  # UTC, as all times of the database
+    oldest = now.replace(tzinfo=None) - LATE_AFTER * poll
+    late = {row.name: not row.paused and (row.synced is None or row.synced < oldest) for row in rows}
     if as_json:
-        print_json([{key: getattr(row, key) for key in row.__slots__} for row in rows])
+        print_json(
+            [
+                {key: getattr(row, key) for key in row.__slots__}
+                | {"due": None if row.paused else due, "late": late[row.name]}
+                for row in rows
+            ]
+        )
         return
     print_table(
         ("name", "type", "documents", "passages", "read", "waiting", "parked", "state"),
         (
-            (r.name, r.type, r.documents, r.passages, ago(r.synced), r.waiting, r.parked, _state(r.paused, r.failure))
+            (
+                *(r.name, r.type, r.documents, r.passages, ago(r.synced), r.waiting, r.parked),
+                _state(r.paused, r.failure, late=late[r.name]),
+            )
             for r in rows
         ),
         empty="No sources yet. Try: citebot source add files --name handbook --path ./docs",
@@ -252,5 +272,5 @@ def _unknown(name: str) -> CitebotError:
     return CitebotError(f"There is no source “{name}”. “citebot source list” shows the names.")
 
 
-def _state(paused: bool, failure: str) -> str:
-    return "paused" if paused else failure or "ok"
+def _state(paused: bool, failure: str, *, late: bool) -> str:
+    return "paused" if paused else failure or ("late: is citebot serve running?" if late else "ok")
