@@ -39,6 +39,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         subprocess.run([SCRIPT, "stop", folder], check=False)
 
 
+@pytest.fixture(autouse=True)
+def _every_log_line() -> None:
+    """A level that an earlier test has set must not hide what this one looks for."""
+    structlog.reset_defaults()
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> str:
     """The address of a real server on which databases may be made."""

@@ -21,7 +21,7 @@ FAILED, WRONG = 1, 2
         (["answers", "show", "nope"], FAILED, "“citebot answers list” shows the ids"),
         (["completion", "tcsh"], WRONG, "'bash', 'zsh', 'fish'"),
         (["plugins", "show", "nope"], FAILED, "“citebot plugins list” shows the names"),
-        (["source", "add", "wiki"], WRONG, "Known kinds: files, jsonl."),
+        (["source", "add", "wiki"], WRONG, "Known kinds: files, git, jsonl, mediawiki, redmine, website."),
         (["source", "add", "files", "--name", "A B", "--path", "."], WRONG, "use lower-case letters"),
         (["source", "add", "files", "--name", "company", "--path", "{docs}"], FAILED, "already a source “company”"),
         (["source", "add", "files", "--name", "x", "--path", "/nowhere"], FAILED, "/nowhere does not exist"),
