@@ -91,17 +91,19 @@ def checked_addresses(host: str, port: int, allowed: Allowed, resolve: Resolver)
     addresses = list(dict.fromkeys(resolve(name, port)))
     for address in addresses:
         if not allowed.allows(name, port, address):
-            raise Forbidden(name, port)
+            raise Forbidden(name, port, never=_in(plain_address(address), NEVER))
     return addresses
 
 
 class Forbidden(Exception):
     """A connection that must not be made."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, never: bool = False) -> None:
         super().__init__(f"{host}:{port} is not on the public web")
         self.host = host
         self.port = port
+        self.never = never
+        """Whether naming it in settings would not help."""
 
 
 def _in(address: Address, networks: Iterable[Network]) -> bool:

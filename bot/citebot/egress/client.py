@@ -247,6 +247,8 @@ def open_http(settings: EgressSettings, *, source: str, stop: Callable[[], bool]
 
 
 def _refusal(error: Forbidden) -> str:
+    if error.never:
+        return f"{error.host}:{error.port} leads to an address where no web server of a team is, so it is not read."
     return (
         f"{error.host}:{error.port} is not a public web server, so it is not read. If it is one of your own, "
         f"add “{error.host}:{error.port}” to egress.allow in the settings."
