@@ -166,9 +166,9 @@ def test_what_settings_open(allow: list[str], host: str, address: str, permitted
 
 
 def test_an_address_that_can_never_be_allowed_is_not_advised_to_be() -> None:
-    with closing(http(resolve=lambda host, port: ["169.254.169.254"])) as client:
-        with pytest.raises(StopSync) as refused:
-            client.get("http://wiki.example/")
+    here = http(resolve=lambda host, port: ["169.254.169.254"])
+    with closing(here) as client, pytest.raises(StopSync) as refused:
+        client.get("http://wiki.example/")
     assert "egress.allow" not in str(refused.value)
 
 
