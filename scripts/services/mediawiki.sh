@@ -13,7 +13,8 @@ code=/usr/share/mediawiki
 
 say() { echo "mediawiki.sh: $*" >&2; }
 
-installed() { command -v php >/dev/null && [ -f "$code/api.php" ] && php -m | grep -qi pdo_sqlite; }
+# The list whole: a grep that leaves early would break the pipe, and with it the answer.
+installed() { command -v php >/dev/null && [ -f "$code/api.php" ] && [[ "$(php -m)" == *pdo_sqlite* ]]; }
 
 install_programs() {
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
