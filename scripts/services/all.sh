@@ -13,6 +13,13 @@ left_out() {
     failed=1
 }
 
+if ! command -v git >/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        { apt-get update -qq && apt-get install -y -qq --no-install-recommends git; } >&2
+    fi
+    command -v git >/dev/null || left_out "no git: install it"
+fi
+
 if [ -n "${CITEBOT_TEST_POSTGRES_URL:-}" ]; then
     echo "CITEBOT_TEST_POSTGRES_URL=$CITEBOT_TEST_POSTGRES_URL"
 elif url=$("$here/postgres.sh" start "/tmp/citebot-postgres-$$" $watched); then
