@@ -67,11 +67,13 @@ def _scrub_answers(tx: Transaction) -> int:
         if not gone:
             continue
         for ref in gone:
-            ref.update({"title": REMOVED, "url": "", "anchor": ""})
+            # An id may be a path or an address, and those say what was in it.
+            ref.update({"document_id": "", "title": REMOVED, "url": "", "anchor": ""})
         for citation in row.body["citations"]:
             if citation["passage_id"] not in alive:
                 citation.update({"headings": [], "sentences": []})
-        tx.execute(update(answer).where(answer.c.id == row.id).values(text=REMOVED, body=row.body))
+        body = row.body | {"notes": []}  # they name documents too
+        tx.execute(update(answer).where(answer.c.id == row.id).values(text=REMOVED, body=body))
         scrubbed += 1
     return scrubbed
 
