@@ -10,6 +10,7 @@ from citebot.errors import (
     CursorExpired,
     IndexUnavailable,
     ModelUnavailable,
+    NotAllowed,
     Retry,
     SkipDocument,
     StopSync,
@@ -35,7 +36,7 @@ from citebot.model import (
     Ref,
     ScoredPassage,
 )
-from citebot.ports import NoSettings, PartContext, SourceContext, SourceSpec
+from citebot.ports import NoSettings, PartContext, SourceContext, SourceEvent, SourceSpec
 
 __version__ = "0.1.0"
 
@@ -56,6 +57,7 @@ __all__ = [
     "IndexUnavailable",
     "ModelUnavailable",
     "NoSettings",
+    "NotAllowed",
     "Part",
     "PartContext",
     "Passage",
@@ -67,6 +69,7 @@ __all__ = [
     "ScoredPassage",
     "SkipDocument",
     "SourceContext",
+    "SourceEvent",
     "SourceSpec",
     "StopSync",
     "hookimpl",

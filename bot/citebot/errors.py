@@ -8,19 +8,27 @@ CitebotError                 one clear line for a person; exit code 1
 ├── StorageError             the database cannot be used
 │   ├── SchemaTooNew         written by a newer Citebot
 │   ├── DataFolderBusy       another process owns the data folder
+│   ├── DiskFull             nothing can be written until somebody makes room
 │   └── LeaseLost            another worker has taken this work: stop, write nothing
 ├── SourceError              something about a knowledge source
 │   ├── Retry                try the same request again later
 │   ├── SkipDocument         park this one document and go on
 │   ├── StopSync             end this sync, delete nothing, tell the admin
+│   │   └── SourceBusy       another run reads it now: nothing is wrong
 │   └── CursorExpired        the change feed no longer reaches back to the cursor: list anew
+├── CannotShow               a chat platform will never take this message: its place is gone, or a right
+├── StreamEnded              a message of a chat platform does not grow any more: edit it
 ├── IndexUnavailable         the index cannot answer; the question is kept
 ├── ModelUnavailable         a model cannot answer; go one step down (see docs/architecture.md)
+│   ├── ModelBusy            it wants fewer requests, for as long as it says
+│   └── ModelRefused         the same request will never be answered: its key, its name, its length, what it says
 └── NotAllowed               the asker or the audience may not
 ```
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class CitebotError(Exception):
@@ -59,6 +67,10 @@ class DataFolderBusy(StorageError):
     """Another process owns the data folder."""
 
 
+class DiskFull(StorageError):
+    """There is no room to write."""
+
+
 class LeaseLost(StorageError):
     """Another worker has taken this work over: stop and write nothing."""
 
@@ -88,8 +100,20 @@ class StopSync(SourceError):
     """The sync must end now and must not delete anything."""
 
 
+class SourceBusy(StopSync):
+    """Another run is reading the source now."""
+
+
 class CursorExpired(SourceError):
     """The change feed no longer reaches back to the cursor."""
+
+
+class CannotShow(CitebotError):
+    """A chat platform will never take this message."""
+
+
+class StreamEnded(CitebotError):
+    """A message of a chat platform does not grow any more; it can still be edited."""
 
 
 class IndexUnavailable(CitebotError):
@@ -98,6 +122,27 @@ class IndexUnavailable(CitebotError):
 
 class ModelUnavailable(CitebotError):
     """A model (embedder, reranker, generator) cannot answer."""
+
+
+class ModelBusy(ModelUnavailable):
+    """A model wants fewer requests."""
+
+    def __init__(self, message: str, *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+        """Seconds it asked us to wait, if it said so."""
+
+
+Refusal = Literal["key", "model", "too_long", "filtered", "request"]
+
+
+class ModelRefused(ModelUnavailable):
+    """A model will never answer this request. The message is for the admin, never for the asker."""
+
+    def __init__(self, message: str, *, why: Refusal) -> None:
+        super().__init__(message)
+        self.why = why
+        """The key is wrong, the model is not known, the prompt is too long, its content filter said no, or else."""
 
 
 class NotAllowed(CitebotError):

@@ -117,6 +117,8 @@ DocumentFormat = Literal[
 ]
 """`storage` is Confluence's XHTML, `mediawiki` the HTML that MediaWiki renders, `adf` Atlassian's JSON."""
 DocumentKind = Literal["page", "ticket", "file", "thread"]
+Trust = Literal["open", "team", "curated"]
+"""Who may have written what a source holds: anybody, such as whoever sends a ticket; the team; people chosen for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +278,8 @@ class Passage:
     updated: datetime | None = None
     synced: datetime | None = None
     """When the source was last read without error."""
+    trust: Trust = "team"
+    """How far its source can be trusted."""
 
     @property
     def link(self) -> str:
@@ -291,12 +295,26 @@ class Passage:
 # --- question and answer -----------------------------------------------------------------------------------------
 
 
+Tone = Literal["brief", "normal", "detailed"]
+"""How much to write."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One earlier message of a conversation."""
 
     role: Literal["user", "assistant"]
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A text that an asker attached to a question: quoted, never a source and never an instruction."""
+
+    name: str
+    text: str
+    whole: bool = True
+    """False when only a part of it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +330,14 @@ class Question:
     sources: tuple[str, ...] = ()
     """Names of the sources to search; empty means all."""
     asked_at: datetime | None = None
+    tone: Tone = "normal"
+    over_budget: bool = False
+    """The passages are shown, but nobody is paid to write."""
+    attachments: tuple[Attachment, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Names of attached files that were not read; the answer says so."""
+    key: str = ""
+    """The same in every attempt to answer it; empty where there is but one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +376,31 @@ class Answer:
     notes: tuple[str, ...] = ()
     """Footers a reader must know: "keyword search only", "an older version says otherwise"."""
     created: datetime | None = None
+    unwritten: Literal["", "waiting", "given_up"] = ""
+    """Only passages are shown, because no model wrote: it is tried again, or was given up and may be asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """Somebody who can be asked: what the platform calls them, and who they are."""
+
+    account: str
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A question that was brought to people."""
+
+    answer_id: str
+    """The answer that did not do."""
+    question: str
+    asker: Person
+    people: tuple[Helper, ...]
+    found: tuple[Passage, ...] = ()
+    """What was found, as far as everybody there may read it."""
+    resolved_by: str = ""
+    """The name of whoever answered."""
 
 
 Verdict = Literal["helpful", "not_helpful"]
