@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, select
-from sqlalchemy import insert as plain_insert
 
 from citebot.model import Answer, Citation, Conversation, Feedback, Person, ScoredPassage, Verdict
 from citebot.storage import clock
@@ -97,7 +96,7 @@ class StoredAnswer:
 
 
 def save(tx: Transaction, made: Answer, trace: Mapping[str, Any], *, inbox_id: int | None = None) -> None:
-    """Store an answer; a question of the inbox can have only one."""
+    """Store an answer; a question of the inbox can have only one. A later one of the same id takes its place."""
     asked = made.question
     body = {
         "asker_name": asked.asker.name,
@@ -125,7 +124,9 @@ def save(tx: Transaction, made: Answer, trace: Mapping[str, Any], *, inbox_id: i
         "trace": dict(trace),
         "created_at": clock.stored(made.created) or clock.now(tx),
     }
-    tx.execute(plain_insert(answer), row)
+    statement = insert(tx, answer).values(row)
+    later = {name: statement.excluded[name] for name in row if name not in ("id", "inbox_id")}
+    tx.execute(statement.on_conflict_do_update(index_elements=[answer.c.id], set_=later))
 
 
 def get(tx: Transaction, id: str) -> StoredAnswer | None:

@@ -19,6 +19,11 @@ def now(tx: Connection) -> datetime:
     return value
 
 
+def today(tx: Connection) -> str:
+    """The day, which for every budget begins at 00:00 UTC."""
+    return now(tx).date().isoformat()
+
+
 def stored(moment: datetime | None) -> datetime | None:
     """The moment as we store it; one without a zone is taken to be UTC."""
     if moment is None or moment.tzinfo is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
@@ -29,6 +29,14 @@ class Known:
     readers: Readers
 
 
+class Version(NamedTuple):
+    """What a listing says of a document, as it is stored."""
+
+    version: str
+    readers_tag: str
+    row_id: int
+
+
 @dataclass(frozen=True, slots=True)
 class ToSave:
     """A document, its chunks, and what the listing said about it."""
@@ -39,6 +47,17 @@ class ToSave:
     readers_tag: str
     version: str
     sweep: int
+    moved_from: str = ""
+    """The id of a stored document that this one is from now on; heeded when it is not stored under its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A stored document that a full listing did not name."""
+
+    external_id: str
+    content_hash: str
+    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +80,14 @@ def known(tx: Transaction, source_id: int, ids: Sequence[str]) -> dict[str, Know
     }
 
 
-def versions(tx: Transaction, source_id: int, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+def versions(tx: Transaction, source_id: int, ids: Sequence[str]) -> dict[str, Version]:
     """Version and readers tag of those of the documents that are stored: all that a listing is compared with."""
-    query = select(document.c.external_id, document.c.version, document.c.readers_tag)
+    query = select(document.c.external_id, document.c.version, document.c.readers_tag, document.c.id)
     query = query.where(document.c.source_id == source_id)
     return {
-        external_id: (version, tag)
+        external_id: Version(version, tag, row_id)
         for some in batches(ids)
-        for external_id, version, tag in tx.execute(query.where(document.c.external_id.in_(some)))
+        for external_id, version, tag, row_id in tx.execute(query.where(document.c.external_id.in_(some)))
     }
 
 
@@ -95,6 +114,7 @@ def save_many(tx: Transaction, source_id: int, items: Sequence[ToSave]) -> Saved
     newest = {item.document.id: item for item in items}
     index_log.lock(tx)
     before = _stored(tx, source_id, list(newest))
+    before |= _move(tx, source_id, [item for key, item in newest.items() if item.moved_from and key not in before])
     fresh = [external_id for external_id in newest if external_id not in before]
     row_ids = {external_id: row_id for external_id, (row_id, _) in before.items()}
     row_ids.update(zip(fresh, allocate(tx, document, len(fresh)), strict=True))
@@ -142,11 +162,10 @@ def confirm(tx: Transaction, source_id: int, rows: Sequence[tuple[str, str, str]
     tx.execute(update(document).where(*key).values(**values), rows_now)
 
 
-def touch(tx: Transaction, source_id: int, ids: Sequence[str], sweep: int) -> None:
-    """Note that a full listing still names these documents."""
-    for some in batches(ids):
-        chosen = (document.c.source_id == source_id, document.c.external_id.in_(some))
-        tx.execute(update(document).where(*chosen).values(seen_sweep=sweep))
+def touch(tx: Transaction, row_ids: Sequence[int], sweep: int) -> None:
+    """Note that a full listing still names these documents, by their rows' ids."""
+    for some in batches(row_ids):
+        tx.execute(update(document).where(document.c.id.in_(some)).values(seen_sweep=sweep))
 
 
 def remove(tx: Transaction, source_id: int, ids: Sequence[str]) -> int:
@@ -161,10 +180,18 @@ def remove(tx: Transaction, source_id: int, ids: Sequence[str]) -> int:
     return gone
 
 
-def unseen(tx: Transaction, source_id: int, sweep: int) -> list[str]:
-    """Documents that this full listing did not name."""
-    query = select(document.c.external_id).where(document.c.source_id == source_id, document.c.seen_sweep < sweep)
-    return list(tx.execute(query.order_by(document.c.external_id)).scalars())
+def row_ids(tx: Transaction, source_id: int) -> Iterator[int]:
+    """The ids of the rows of a source's documents, without holding them all."""
+    query = select(document.c.id).where(document.c.source_id == source_id)
+    yield from tx.execute(query, execution_options={"yield_per": 10_000}).scalars()
+
+
+def left(tx: Transaction, row_ids: Sequence[int], sweep: int) -> list[Left]:
+    """Those of the rows that no listing since `sweep` has named and no fetch has found, by id."""
+    columns = (document.c.external_id, document.c.content_hash, document.c.title)
+    query = select(*columns).where(document.c.seen_sweep < sweep)
+    found = [Left(*row) for some in batches(row_ids) for row in tx.execute(query.where(document.c.id.in_(some)))]
+    return sorted(found, key=lambda one: one.external_id)
 
 
 def stale(tx: Transaction, source_id: int, *, age: timedelta, limit: int) -> list[Ref]:
@@ -195,6 +222,16 @@ def _stored(tx: Transaction, source_id: int, ids: Sequence[str]) -> dict[str, tu
         for some in batches(ids)
         for row in tx.execute(query.where(document.c.external_id.in_(some)))
     }
+
+
+def _move(tx: Transaction, source_id: int, items: Sequence[ToSave]) -> dict[str, tuple[int, tuple[str, str]]]:
+    """Give stored documents the ids that they have now; their passages and vectors stay what they are."""
+    if not items:
+        return {}
+    key = (document.c.source_id == source_id, document.c.external_id == bindparam("old_id"))
+    moves = [{"old_id": item.moved_from, "new_id": item.document.id} for item in items]
+    tx.execute(update(document).where(*key).values(external_id=bindparam("new_id")), moves)
+    return _stored(tx, source_id, [item.document.id for item in items])
 
 
 def _passages_of(tx: Transaction, row_ids: Sequence[int]) -> dict[int, list[StoredPassage]]:

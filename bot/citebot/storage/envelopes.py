@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from citebot.model import Conversation, Person, Turn, Visibility
+from citebot.model import Attachment, Conversation, Person, Turn, Visibility
 from citebot.ports import Inbound, Outbound
 
 
@@ -18,6 +18,8 @@ class Post:
     to: Outbound
     answer_id: str = ""
     notice: str = ""
+    inquiry: bool = False
+    """Not the answer itself, but that people are asked about it."""
 
 
 def lane(conversation: Conversation) -> str:
@@ -36,6 +38,10 @@ def pack_inbound(inbound: Inbound) -> dict[str, Any]:
         "text": inbound.text,
         "history": [[turn.role, turn.text] for turn in inbound.history],
         "sources": list(inbound.sources),
+        **({"unprompted": True} if inbound.unprompted else {}),
+        **({"over_budget": True} if inbound.over_budget else {}),
+        **({"attachments": [[a.name, a.text, a.whole] for a in inbound.attachments]} if inbound.attachments else {}),
+        **({"unread": list(inbound.unread)} if inbound.unread else {}),
     }
 
 
@@ -49,6 +55,10 @@ def unpack_inbound(body: dict[str, Any]) -> Inbound:
         text=body["text"],
         history=tuple(Turn(_role(role), text) for role, text in body["history"]),
         sources=tuple(body["sources"]),
+        unprompted=bool(body.get("unprompted")),
+        over_budget=bool(body.get("over_budget")),
+        attachments=tuple(Attachment(*one) for one in body.get("attachments", ())),
+        unread=tuple(body.get("unread", ())),
     )
 
 
@@ -60,13 +70,14 @@ def pack_post(post: Post) -> dict[str, Any]:
         "idempotency_key": post.to.idempotency_key,
         "answer_id": post.answer_id,
         "notice": post.notice,
+        **({"inquiry": True} if post.inquiry else {}),
     }
 
 
 def unpack_post(body: dict[str, Any]) -> Post:
     """The planned post back from JSON."""
     to = Outbound(_unpack_conversation(body["conversation"]), body["reply_to"], body["idempotency_key"])
-    return Post(to, answer_id=body["answer_id"], notice=body["notice"])
+    return Post(to, answer_id=body["answer_id"], notice=body["notice"], inquiry=bool(body.get("inquiry")))
 
 
 def _pack_conversation(conversation: Conversation) -> dict[str, str]:

@@ -21,6 +21,8 @@ NAMES = {
     "after-post-before-commit": "The platform shows the answer, and we have not written that down.",
     "before-outbox-commit": "The post is written down as done but not committed.",
     "after-outbox-commit": "All is done.",
+    "after-reserve": "An answer holds what it may cost, and no model was called.",
+    "before-settle": "The models have been paid, and the answer holds all it might have cost.",
     "before-documents-commit": "A batch of documents is written but not committed.",
     "after-secrets-key": "A new key is in the file, and nothing is encrypted with it.",
     "before-secrets-commit": "Every secret is encrypted with the new key but not committed.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, func, select
 
-from citebot.model import Embedding, Passage, Readers
+from citebot.model import DocumentKind, Embedding, Passage, Readers, Trust
 from citebot.ports import IndexEntry
 from citebot.storage import index_log
 from citebot.storage.batches import batches
@@ -20,6 +20,7 @@ _WHOLE: Select[Any] = (
         passage,
         source.c.name.label("source"),
         source.c.synced_at,
+        source.c.trust,
         document.c.external_id,
         document.c.title,
         document.c.url,
@@ -158,7 +159,13 @@ def whole(row: Row[Any]) -> Passage:
         authors=tuple(row.authors),
         updated=row.updated,
         synced=row.synced_at,
+        trust=row.trust or trusted_as(row.document_kind),
     )
+
+
+def trusted_as(kind: DocumentKind) -> Trust:
+    """How far documents are trusted of whose source nobody has said it: tickets come from anybody."""
+    return "open" if kind == "ticket" else "team"
 
 
 def _entry(row: Row[Any]) -> IndexEntry:

@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import select, update
 
 from citebot.errors import StorageError
-from citebot.storage import clock, slots, work
+from citebot.storage import budgets, clock, shown, slots, work
 from citebot.storage.batches import batches
 from citebot.storage.database import Database, Transaction
 from citebot.storage.tables import answer, inbox, passage
 
 REMOVED = "[This text was removed: a document that it quoted has been deleted or changed.]"
-_REWRITTEN = ("document", "passage", "embedding", "answer", "inbox", "outbox", "todo", "index_log")
+_REWRITTEN = ("document", "passage", "embedding", "answer", "inbox", "outbox", "todo", "index_log", "curated_answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,11 @@ def purge(db: Database) -> Purged:
 
 
 def retire(tx: Transaction, *, keep_days: float) -> int:
-    """Delete questions and posts that were finished long ago, and old slots; answers stay. Says how many rows."""
+    """Delete questions, posts and slots of long ago, and what killed answers hold; answers stay. Says how many rows."""
     before = clock.now(tx) - timedelta(days=keep_days)
-    return work.forget(tx, "outbox", before) + work.forget(tx, "inbox", before) + slots.forget(tx, before)
+    finished = work.forget(tx, "outbox", before) + work.forget(tx, "inbox", before)
+    counted = budgets.heal(tx) + budgets.forget(tx, before)
+    return finished + slots.forget(tx, before) + shown.retire(tx, before) + counted
 
 
 def _scrub_answers(tx: Transaction) -> int:
@@ -81,8 +83,9 @@ def _scrub_answers(tx: Transaction) -> int:
 def _scrub_histories(tx: Transaction) -> int:
     scrubbed = 0
     for row in tx.execute(select(inbox.c.id, inbox.c.body).where(inbox.c.state.in_(("done", "dead")))).all():
-        if row.body.get("history"):
-            tx.execute(update(inbox).where(inbox.c.id == row.id).values(body={**row.body, "history": []}))
+        if row.body.get("history") or row.body.get("attachments"):
+            body = {**row.body, "history": [], "attachments": []}
+            tx.execute(update(inbox).where(inbox.c.id == row.id).values(body=body))
             scrubbed += 1
     return scrubbed
 

@@ -12,7 +12,7 @@ from citebot.storage.database import Database, Transaction
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Every revision, oldest first; kept here so that a current database needs no migration library at start."""
 
 _LOCK = 7_241_002

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from citebot.errors import WrongUse
 from citebot.logging_setup import without_secrets
-from citebot.model import Json
+from citebot.model import Json, Trust
 from citebot.ports import SourceStatus
 from citebot.storage import clock, index_log
 from citebot.storage.database import Transaction
@@ -30,6 +30,8 @@ class SourceRow:
     paused: bool
     cursor: Json
     sweep: int
+    sweep_began_at: datetime | None
+    poll: float | None
     created_at: datetime
     synced_at: datetime | None
     swept_at: datetime | None
@@ -38,9 +40,10 @@ class SourceRow:
     removals_allowed: bool
     failed_at: datetime | None
     failure: str | None
+    trust: Trust | None
 
 
-def add(tx: Transaction, *, name: str, type: str, settings: Mapping[str, Any]) -> SourceRow:
+def add(tx: Transaction, *, name: str, type: str, settings: Mapping[str, Any], trust: Trust | None = None) -> SourceRow:
     """Store a new source; raises `WrongUse` when the name is taken."""
     values = {
         "name": name,
@@ -49,6 +52,7 @@ def add(tx: Transaction, *, name: str, type: str, settings: Mapping[str, Any]) -
         "created_at": clock.now(tx),
         "cursor": null(),
         "feed": null(),
+        "trust": trust,
     }
     try:
         with tx.begin_nested():
@@ -72,6 +76,11 @@ def list_all(tx: Transaction) -> list[SourceRow]:
     return [_row(row) for row in tx.execute(select(source).order_by(source.c.name))]
 
 
+def polls(tx: Transaction) -> dict[str, float | None]:
+    """How often each source is read, where that is its own affair."""
+    return {row.name: row.poll for row in tx.execute(select(source.c.name, source.c.poll))}
+
+
 def remove(tx: Transaction, name: str) -> int:
     """Remove a source with its documents and the groups it reported; says how many documents went."""
     found = get(tx, name)
@@ -93,6 +102,16 @@ def set_settings(tx: Transaction, source_id: int, settings: Mapping[str, Any]) -
 def set_paused(tx: Transaction, name: str, paused: bool) -> None:
     """Stop or resume reading a source; its documents stay."""
     tx.execute(update(source).where(source.c.name == name).values(paused=paused))
+
+
+def set_poll(tx: Transaction, name: str, seconds: float | None) -> None:
+    """Read a source so often; None: as often as the settings say."""
+    tx.execute(update(source).where(source.c.name == name).values(poll=seconds))
+
+
+def set_trust(tx: Transaction, name: str, trust: Trust | None) -> None:
+    """Trust a source so far; None: as the kinds of its documents have it."""
+    tx.execute(update(source).where(source.c.name == name).values(trust=trust))
 
 
 def set_cursor(tx: Transaction, source_id: int, cursor: Json) -> None:
@@ -120,7 +139,8 @@ def end_sweep(tx: Transaction, source_id: int) -> None:
 
 def begin_sweep(tx: Transaction, source_id: int) -> int:
     """Begin a full listing and return its number."""
-    tx.execute(update(source).where(source.c.id == source_id).values(sweep=source.c.sweep + 1))
+    values = {"sweep": source.c.sweep + 1, "sweep_began_at": clock.now(tx)}
+    tx.execute(update(source).where(source.c.id == source_id).values(values))
     return int(tx.execute(select(source.c.sweep).where(source.c.id == source_id)).scalar_one())
 
 
@@ -151,6 +171,8 @@ def statuses(tx: Transaction) -> list[SourceStatus]:
             failure=row.failure or "",
             waiting=waiting.get(row.id, 0),
             parked=parked.get(row.id, 0),
+            poll=row.poll,
+            trust=row.trust,
         )
         for row in list_all(tx)
     ]

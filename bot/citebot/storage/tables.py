@@ -48,6 +48,8 @@ source = Table(
     Column("paused", Boolean, nullable=False, default=False),
     Column("cursor", JSON),
     Column("sweep", Integer, nullable=False, default=0),  # number of the newest full listing
+    Column("sweep_began_at", DateTime),
+    Column("poll", Float),  # seconds between two reads, where it is not `ingest.poll`
     Column("created_at", DateTime, nullable=False),
     Column("synced_at", DateTime),  # last run that ended well
     Column("swept_at", DateTime),  # last full listing that was read to its end, removals included
@@ -58,6 +60,7 @@ source = Table(
     ),  # an admin confirmed: many have really gone
     Column("failed_at", DateTime),
     Column("failure", Text),  # why the last run failed, for people
+    Column("trust", String(16)),  # how far it can be trusted, where the kind of its documents does not say it
 )
 
 document = Table(
@@ -227,6 +230,17 @@ lease = Table(
     Column("fence", BigInteger, nullable=False),
 )
 
+shown_message = Table(
+    "shown_message",
+    metadata,
+    Column("idempotency_key", String(128), primary_key=True),
+    Column("part", Integer, primary_key=True),  # 0 for the first message of an answer
+    Column("message_id", Text),  # empty: its sending was begun
+    Column("stream", Boolean, nullable=False),
+    Column("finished", Boolean, nullable=False),
+    Column("created_at", DateTime, nullable=False, index=True),
+)
+
 answer = Table(
     "answer",
     metadata,
@@ -254,5 +268,108 @@ feedback = Table(
     Column("reason", Text, nullable=False),
     Column("created_at", DateTime, nullable=False),
     UniqueConstraint("answer_id", "person"),
+    sqlite_autoincrement=True,
+)
+
+# Questions that were brought to people.
+inquiry = Table(
+    "inquiry",
+    metadata,
+    Column("answer_id", ForeignKey("answer.id", ondelete="CASCADE"), primary_key=True),
+    Column("asker", Text, nullable=False),
+    Column("platform", String(64), nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("thread", Text, nullable=False),
+    Column("reply_to", Text, nullable=False),
+    Column("people", JSON, nullable=False),  # [account, person id, name] of those who were asked
+    Column("resolved_by", Text, nullable=False),  # a name; empty while it is open
+    Column("created_at", DateTime, nullable=False),
+    Index("ix_inquiry_place", "platform", "tenant", "conversation", "thread"),
+    Index("ix_inquiry_asker", "asker", "created_at"),
+)
+
+# What people wrote as answers: the documents of the built-in source.
+curated_answer = Table(
+    "curated_answer",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("answer_id", String(32), unique=True),  # the question it answers: one answer each
+    Column("question", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("author_name", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("readers", JSON, nullable=False),  # sorted list of principals
+    Column("platform", String(64), nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    Column("changed_at", DateTime, nullable=False),
+    Index("ix_curated_answer_message", "platform", "tenant", "conversation", "message_id"),
+    sqlite_autoincrement=True,
+)
+
+# What parts keep encrypted, such as the tokens of installations.
+vault = Table(
+    "vault",
+    metadata,
+    Column("part", String(128), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("body", JSON, nullable=False),  # an envelope
+    Column("changed_at", DateTime, nullable=False),
+)
+
+conversation_settings = Table(
+    "conversation_settings",
+    metadata,
+    Column("platform", String(64), primary_key=True),
+    Column("tenant", Text, primary_key=True),  # empty: all of the platform
+    Column("conversation", Text, primary_key=True),  # empty: all of the tenant
+    Column("body", JSON, nullable=False),  # only what was set
+    Column("changed_at", DateTime, nullable=False),
+)
+
+# What is used up of a budget, and of every model: there `questions` are calls and `place` is its name.
+spending = Table(
+    "spending",
+    metadata,
+    Column("place", Text, primary_key=True),  # for which the budget was set
+    Column("budget", String(16), primary_key=True),
+    Column("person", Text, primary_key=True),  # empty: all together
+    Column("day", String(10), primary_key=True, index=True),  # UTC
+    Column("questions", Integer, nullable=False),
+    Column("cost", BigInteger, nullable=False, server_default="0"),  # millionths
+    Column("tokens", BigInteger, nullable=False, server_default="0"),
+)
+
+# What an answer that is being made holds of budgets. It is counted in `spending` until the row goes.
+reservation = Table(
+    "reservation",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("question", String(128), nullable=False, index=True),  # empty: it will not be tried again
+    Column("day", String(10), nullable=False),
+    Column("counters", JSON, nullable=False),  # [place, budget, person] of each
+    Column("cost", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("risked_cost", BigInteger, nullable=False),  # what calls so far may have used
+    Column("risked_tokens", BigInteger, nullable=False),
+    Column("expires_at", DateTime, nullable=False, index=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("at", DateTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("before", JSON),
+    Column("after", JSON),
     sqlite_autoincrement=True,
 )

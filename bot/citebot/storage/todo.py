@@ -13,11 +13,13 @@ from citebot.model import Ref
 from citebot.storage import clock
 from citebot.storage.batches import batches
 from citebot.storage.database import Transaction
-from citebot.storage.tables import source, todo
+from citebot.storage.tables import document, source, todo
 from citebot.storage.upsert import insert
 
 MAX_ATTEMPTS = 3
 """Failures after which a document is parked."""
+NEXT_TRY = timedelta(days=1)
+"""After which one that is parked is tried again, unless trying again cannot help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ def take(tx: Transaction, source_id: int, limit: int) -> list[Todo]:
     """Documents that are due. They stay queued until `done` or `fail`, which puts them off."""
     query = (
         select(*_FIELDS)
-        .where(todo.c.source_id == source_id, ~todo.c.parked)
-        .where(or_(todo.c.not_before.is_(None), todo.c.not_before <= clock.now(tx)))
+        .where(todo.c.source_id == source_id)
+        .where(or_(and_(~todo.c.parked, todo.c.not_before.is_(None)), todo.c.not_before <= clock.now(tx)))
         # The order of the primary key: sorting a queue of a million for every batch would cost more than the work.
         .order_by(todo.c.external_id)
         .limit(limit)
@@ -121,12 +123,14 @@ def done(tx: Transaction, source_id: int, ids: Sequence[str], *, urgent: Mapping
 def fail(
     tx: Transaction, source_id: int, external_id: str, why: str, *, permanent: bool = False, retry_after: float = 60.0
 ) -> None:
-    """Write down a failure: tried again later, parked after three or when it is permanent."""
+    """Write down a failure: tried again later, parked after three and then tried once a day; parked when permanent."""
     tries = todo.c.attempts + 1
+    now, last = clock.now(tx), tries >= MAX_ATTEMPTS
+    later = case((last, now + NEXT_TRY), else_=now + timedelta(seconds=retry_after))
     values = {
         "attempts": tries,
-        "not_before": clock.now(tx) + timedelta(seconds=retry_after),
-        "parked": True if permanent else case((tries >= MAX_ATTEMPTS, True), else_=todo.c.parked),
+        "not_before": None if permanent else later,
+        "parked": True if permanent else case((last, True), else_=todo.c.parked),
         "why": without_secrets(why),
         "urgent": 0,
     }
@@ -147,6 +151,13 @@ def unpark(tx: Transaction, source_id: int) -> int:
     """Give every parked document another chance, at once; says how many."""
     statement = update(todo).where(todo.c.source_id == source_id, todo.c.parked)
     return tx.execute(statement.values(parked=False, attempts=0, not_before=None, why="")).rowcount
+
+
+def has_new(tx: Transaction, source_id: int) -> bool:
+    """Whether a document is queued that is not stored yet."""
+    known = (document.c.source_id == source_id, document.c.external_id == todo.c.external_id)
+    query = select(todo.c.external_id).where(todo.c.source_id == source_id, ~todo.c.parked)
+    return tx.execute(query.where(~select(document.c.id).where(*known).exists()).limit(1)).first() is not None
 
 
 def waiting(tx: Transaction, source_id: int) -> int:

@@ -7,11 +7,26 @@ a transaction that checks the fence, so a worker that slept through its lease ca
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, Table, and_, delete, func, literal_column, or_, select, text, update
+from sqlalchemy import (
+    Row,
+    String,
+    Table,
+    and_,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from citebot.errors import LeaseLost
@@ -20,13 +35,16 @@ from citebot.ports import Inbound
 from citebot.storage import clock
 from citebot.storage.database import Transaction
 from citebot.storage.envelopes import Post, lane, pack_inbound, pack_post, unpack_inbound, unpack_post
-from citebot.storage.tables import inbox, outbox
+from citebot.storage.tables import answer, inbox, outbox
 from citebot.storage.upsert import insert
 
 Queue = Literal["inbox", "outbox"]
 _TABLES: Mapping[Queue, Table] = {"inbox": inbox, "outbox": outbox}
 
 _LOCK = 7_241_003
+_WITHDRAWN = "withdrawn by the asker"
+_ASIDE = "aside-"
+"""Begins the name of a line that one row has for itself; those of conversations are digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +58,8 @@ class Job:
     """How often it was claimed, this time included."""
     created_at: datetime
     body: dict[str, Any]
+    aside: bool = False
+    """A question that was answered for now and is tried again beside its line; see `step_aside`."""
 
     @property
     def inbound(self) -> Inbound:
@@ -78,8 +98,14 @@ def accept(tx: Transaction, inbound: Inbound) -> tuple[int, bool]:
     return int(tx.execute(query.order_by(inbox.c.id).limit(1)).scalar_one()), False
 
 
-def plan(tx: Transaction, post: Post, *, inbox_id: int | None = None) -> None:
-    """Plan a post; one that is planned already under this key stays as it is."""
+def mark_over_budget(tx: Transaction, inbox_id: int, inbound: Inbound) -> None:
+    """Note on a question that was kept just now that its budget is used up."""
+    body = pack_inbound(replace(inbound, over_budget=True))
+    tx.execute(update(inbox).where(inbox.c.id == inbox_id).values(body=body))
+
+
+def plan(tx: Transaction, post: Post, *, inbox_id: int | None = None, anew: bool = False) -> None:
+    """Plan a post; one that is planned already under this key stays as it is, or with `anew` is sent anew."""
     row = {
         "state": "ready",
         "fence": 0,
@@ -91,7 +117,15 @@ def plan(tx: Transaction, post: Post, *, inbox_id: int | None = None) -> None:
         "idempotency_key": post.to.idempotency_key,
         "body": pack_post(post),
     }
-    tx.execute(insert(tx, outbox).values(row).on_conflict_do_nothing())
+    statement = insert(tx, outbox).values(row)
+    if not anew:
+        tx.execute(statement.on_conflict_do_nothing())
+        return
+    # What it replaces stands there already: it waits for nobody, and nobody for it. The fence goes on counting.
+    again: dict[str, Any] = {name: statement.excluded[name] for name in ("state", "attempts", "body")}
+    again |= dict.fromkeys(("not_before", "lease_until", "finished_at", "failure", "result"))
+    again["lane"] = literal(_ASIDE) + cast(outbox.c.id, String)
+    tx.execute(statement.on_conflict_do_update(index_elements=[outbox.c.idempotency_key], set_=again))
 
 
 def claim(
@@ -107,10 +141,21 @@ def claim(
     )
     blocked = select(earlier.c.id).where(earlier.c.lane == table.c.lane, _open(earlier), earlier.c.id < table.c.id)
     query = select(table.c.id).where(_open(table), due, ~blocked.exists())
+    if queue == "inbox":
+        # Else a stream might stand above the answer to an earlier question that is still to be shown.
+        unsent = select(outbox.c.id).where(outbox.c.lane == table.c.lane, _open(outbox))
+        # And what a late answer replaces must have been shown.
+        own = select(outbox.c.id).where(outbox.c.inbox_id == table.c.id, _open(outbox))
+        query = query.where(~unsent.exists(), ~own.exists())
     if platforms is not None:
         query = query.where(table.c.platform.in_(sorted(platforms)))
     # A CTE, because PostgreSQL may run a subquery with SKIP LOCKED more than once.
-    chosen = query.order_by(table.c.id).limit(limit).with_for_update(skip_locked=True, of=table).cte("chosen")
+    chosen = (
+        query.order_by(_is_aside(table), table.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=table)
+        .cte("chosen")
+    )
     statement = (
         update(table)
         .where(table.c.id.in_(select(chosen.c.id)))
@@ -151,6 +196,18 @@ def retry(tx: Transaction, job: Job, *, after: float, why: str) -> None:
     _change(tx, job, state="ready", lease_until=None, not_before=later, failure=why)
 
 
+def step_aside(tx: Transaction, job: Job, *, after: float, why: str) -> None:
+    """It was answered for now and shall be tried again, while its conversation goes on without it."""
+    later = clock.now(tx) + timedelta(seconds=after)
+    _change(tx, job, state="ready", lease_until=None, not_before=later, failure=why, lane=f"{_ASIDE}{job.id}")
+
+
+def waited(tx: Transaction, job: Job) -> float:
+    """Seconds since the answer for now was planned, by the clock of the database."""
+    since = tx.execute(select(outbox.c.created_at).where(outbox.c.inbox_id == job.id)).scalar()
+    return (clock.now(tx) - since).total_seconds() if since else 0.0
+
+
 def release(tx: Transaction, job: Job) -> None:
     """Give it back untried: another worker may begin at once, and this attempt does not count."""
     table = _TABLES[job.queue]
@@ -163,11 +220,67 @@ def dead(tx: Transaction, job: Job, *, why: str) -> None:
 
 
 def withdraw(tx: Transaction, inbox_id: int) -> Inbound | None:
-    """End a question that nobody has begun; returns it, or None when it is too late for that."""
+    """End a question that nobody has begun; returns it, or None when it is too late for that.
+
+    One that was answered for now, and is just tried again by somebody, is marked for them: see `is_withdrawn`.
+    """
+    # Whoever is about to put it back decides first.
+    tx.execute(select(inbox.c.id).where(inbox.c.id == inbox_id).with_for_update())
     statement = update(inbox).where(inbox.c.id == inbox_id, inbox.c.state == "ready")
-    values = {"state": "done", "finished_at": clock.now(tx), "failure": "withdrawn by the asker"}
+    values = {"state": "done", "finished_at": clock.now(tx), "failure": _WITHDRAWN}
     body = tx.execute(statement.values(values).returning(inbox.c.body)).scalar()
+    if body is not None:
+        return unpack_inbound(body)
+    tried = (inbox.c.id == inbox_id, inbox.c.state == "leased", _is_aside(inbox))
+    tx.execute(update(inbox).where(*tried).values(failure=_WITHDRAWN))
+    return None
+
+
+def is_withdrawn(tx: Transaction, job: Job) -> bool:
+    """Whether its asker ended a question while we had it."""
+    return tx.execute(select(inbox.c.failure).where(inbox.c.id == job.id)).scalar() == _WITHDRAWN
+
+
+def state_of(tx: Transaction, inbox_id: int) -> str:
+    """The state of a question; empty when it is not kept any more."""
+    return tx.execute(select(inbox.c.state).where(inbox.c.id == inbox_id)).scalar() or ""
+
+
+def inbound_of(tx: Transaction, inbox_id: int) -> Inbound | None:
+    """A question that was accepted, as long as it is kept."""
+    body = tx.execute(select(inbox.c.body).where(inbox.c.id == inbox_id)).scalar()
     return None if body is None else unpack_inbound(body)
+
+
+def erase(tx: Transaction, inbox_id: int) -> None:
+    """Forget what a question said; that it was there stays known, so that it is not taken again."""
+    inbound = inbound_of(tx, inbox_id)
+    if inbound is not None:
+        body = pack_inbound(replace(inbound, text="", history=(), attachments=()))
+        tx.execute(update(inbox).where(inbox.c.id == inbox_id).values(body=body))
+
+
+def asked_at(tx: Transaction, inbox_id: int) -> datetime | None:
+    """When a question was accepted, as long as it is kept."""
+    return tx.execute(select(inbox.c.created_at).where(inbox.c.id == inbox_id)).scalar()
+
+
+def reopen(tx: Transaction, inbox_id: int) -> bool:
+    """Begin a question anew that ended without an answer; False while it, or what it ended with, is on its way."""
+    sending = exists().where(outbox.c.inbox_id == inbox_id, _open(outbox))
+    answered = exists().where(answer.c.inbox_id == inbox_id)
+    # Of one that was given up, the answer was only one for now.
+    ended = or_(inbox.c.state == "dead", and_(inbox.c.state == "done", ~answered))
+    statement = update(inbox).where(inbox.c.id == inbox_id, ended, ~sending)
+    inbound = inbound_of(tx, inbox_id)
+    if inbound is None:
+        return False
+    fresh = {"state": "ready", "attempts": 0, "not_before": None, "finished_at": None, "failure": None}
+    fresh |= {"lane": lane(inbound.conversation)}
+    if not tx.execute(statement.values(fresh)).rowcount:
+        return False
+    tx.execute(delete(outbox).where(outbox.c.inbox_id == inbox_id))
+    return True
 
 
 def counts(tx: Transaction, queue: Queue) -> dict[str, int]:
@@ -196,6 +309,10 @@ def _queue_up(tx: Transaction, in_lane: str) -> None:
         tx.execute(text("SELECT pg_advisory_xact_lock(:key, hashtext(:lane))"), {"key": _LOCK, "lane": in_lane})
 
 
+def _is_aside(table: Any) -> ColumnElement[bool]:
+    return table.c.lane.startswith(_ASIDE)  # type: ignore[no-any-return]
+
+
 def _open(table: Any) -> ColumnElement[bool]:
     # Written out, not as parameters: a partial index is only used when the words are the same.
     return table.c.state.in_([literal_column("'ready'"), literal_column("'leased'")])  # type: ignore[no-any-return]
@@ -213,4 +330,4 @@ def _lost(job: Job) -> LeaseLost:
 
 
 def _job(queue: Queue, row: Row[Any]) -> Job:
-    return Job(queue, row.id, row.fence, row.attempts, row.created_at, row.body)
+    return Job(queue, row.id, row.fence, row.attempts, row.created_at, row.body, row.lane.startswith(_ASIDE))
