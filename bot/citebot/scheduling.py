@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
@@ -26,9 +27,20 @@ _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 _due_time: ContextVar[datetime] = ContextVar("due_time")
 
 
-def due_before(now: datetime, distance: timedelta) -> datetime:
-    """The last due time: they are multiples of the distance, the same on every process."""
-    return _EPOCH + (now - _EPOCH) // distance * distance
+def due_before(now: datetime, distance: timedelta, name: str) -> datetime:
+    """The last due time of a task: the same on every process, another for every name, so that not all begin at once."""
+    first = _EPOCH + distance * (crc32(name.encode()) / 2**32)
+    return first + (now - first) // distance * distance
+
+
+def sync_task(source: str) -> str:
+    """What the task that reads a source is called."""
+    return f"sync {source}"
+
+
+def groups_task(source: str) -> str:
+    """What the task that reads only its groups is called."""
+    return f"groups {source}"
 
 
 def holder_name() -> str:
@@ -39,7 +51,7 @@ def holder_name() -> str:
 class Clock:
     """Runs tasks at fixed distances, each due time on one process only; times missed by all become one run.
 
-    Due times are multiples of the distance, the same on every process, whenever it was started. A task that still runs
+    Due times follow from distance and name alone (`due_before`), whenever a process was started. A task that still runs
     when it is due again is not started twice in this process.
     """
 
@@ -61,7 +73,7 @@ class Clock:
         """Run `task` every so many seconds; an earlier task of this name is replaced."""
         distance = timedelta(seconds=seconds)
         self._tasks[name] = (distance, task)
-        trigger = IntervalTrigger(seconds=seconds, start_date=_EPOCH, timezone=UTC)
+        trigger = IntervalTrigger(seconds=seconds, start_date=due_before(_EPOCH, distance, name), timezone=UTC)
         self._scheduler.add_job(self._fire, trigger, args=[name], id=name, replace_existing=True)
         if self._scheduler.running:
             self._catch_up(name)
@@ -94,7 +106,7 @@ class Clock:
 
     def _catch_up(self, name: str) -> None:
         distance, _ = self._tasks[name]
-        self._begin(name, due_before(self._now(), distance))
+        self._begin(name, due_before(self._now(), distance, name))
 
     def _begin(self, name: str, due: datetime) -> None:
         if name not in self._running and name in self._tasks:

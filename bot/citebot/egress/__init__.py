@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from citebot.egress.client import SourceHttp, Time, open_http
+from citebot.egress.addresses import Allowed
+from citebot.egress.client import Counted, SourceHttp, Time, open_http
+from citebot.egress.transport import GuardedTransport
 
-__all__ = ["SourceHttp", "Time", "open_http"]
+__all__ = ["Allowed", "Counted", "GuardedTransport", "SourceHttp", "Time", "open_http"]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from http.cookiejar import CookieJar
+from typing import Any, Literal
 
 import httpx
 import structlog
@@ -32,6 +33,10 @@ _PUBLIC_HEADERS = frozenset({"accept", "accept-language", "if-none-match", "if-m
 """What any server may see. Other headers may carry a secret, and stay with the server they are meant for."""
 
 
+Counted = Callable[[Literal["request", "retry"]], None]
+"""Called for every request that is sent, and before each that repeats another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Time:
     """Time and chance, so that tests may hold them."""
@@ -45,7 +50,8 @@ class Time:
 class SourceHttp:
     """Requests of one source: to permitted addresses, paced, tried again, cut at a size, logged without secrets.
 
-    Serial: not for several threads at once. Cookies last until it is closed.
+    `patience` is for somebody who waits: seconds after which nothing is tried again, and to connect in.
+    Serial: not for several threads at once. Cookies last until it is closed, or as long as the jar it was given.
     """
 
     def __init__(
@@ -56,13 +62,19 @@ class SourceHttp:
         stop: Callable[[], bool],
         transport: httpx.BaseTransport | None = None,
         times: Time | None = None,
+        counted: Counted = lambda what: None,
+        cookies: CookieJar | None = None,
+        patience: float | None = None,
     ) -> None:
         self._settings = settings
+        self._patience = patience
         self._stop = stop
+        self._counted = counted
         self._time = times or Time()
         self._log = structlog.get_logger("citebot.egress").bind(source=source)
         self._buckets: dict[str, TokenBucket] = {}
         self._transport = transport
+        self._cookies = cookies
 
     @cached_property
     def _client(self) -> httpx.Client:
@@ -71,7 +83,10 @@ class SourceHttp:
         return httpx.Client(
             transport=self._transport or GuardedTransport(allowed, ca_file=self._settings.ca_file),
             headers={"user-agent": USER_AGENT},
-            timeout=self._settings.timeout_seconds,
+            cookies=self._cookies,
+            timeout=httpx.Timeout(
+                self._settings.timeout_seconds, connect=self._patience or self._settings.timeout_seconds
+            ),
             follow_redirects=False,
             trust_env=False,  # a proxy of the environment would connect where we cannot look
         )
@@ -80,6 +95,10 @@ class SourceHttp:
         """Close every connection."""
         if "_client" in self.__dict__:
             self._client.close()
+
+    def forget_cookies(self) -> None:
+        """End every session, as the server may at any time."""
+        self._client.cookies.clear()
 
     def get(
         self, url: str, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
@@ -106,7 +125,7 @@ class SourceHttp:
         except Forbidden as error:
             raise StopSync(_refusal(error)) from error
         except (OSError, UnicodeError) as error:
-            raise Retry(f"The name {host} is not known.") from error
+            raise Retry(f"The name {host} is not known: check the address.") from error
         return addresses[0]
 
     # --- one request, until it is answered ----------------------------------------------------------------------
@@ -131,7 +150,7 @@ class SourceHttp:
 
     def _answered(self, request: httpx.Request) -> httpx.Response:
         """The answer, after as many attempts as it takes and settings allow."""
-        waited = 0.0
+        waited, began = 0.0, self._time.monotonic()
         for attempt in range(ATTEMPTS):
             self._pause(self._bucket(request.url).delay())
             response, why = self._attempt(request)
@@ -141,8 +160,11 @@ class SourceHttp:
             asked = asked_delay(response, self._time.wall()) if response is not None else None
             delay = own_delay(attempt, self._time.chance) if asked is None else asked
             waited += delay
-            if waited > LONGEST_WAIT or attempt == ATTEMPTS - 1:
-                raise Retry(f"{_host(request.url)} {why}; it will be asked again later.", after=asked)
+            late = self._patience is not None and self._time.monotonic() + delay - began > self._patience
+            if late or waited > LONGEST_WAIT or attempt == ATTEMPTS - 1:
+                hint = "try again later" if response is not None else "check the address, and whether the server runs"
+                raise Retry(f"{_host(request.url)} {why}: {hint}.", after=asked)
+            self._counted("retry")
             self._log.info("asked again later", host=_host(request.url), why=why, seconds=round(delay, 1))
             if asked is not None:
                 self._bucket(request.url).close_for(asked)
@@ -153,6 +175,7 @@ class SourceHttp:
     def _attempt(self, request: httpx.Request) -> tuple[httpx.Response | None, str]:
         """The answer, or None and what went wrong on the way."""
         began = self._time.monotonic()
+        self._counted("request")
         try:
             response = self._read(self._client.send(request, stream=True), began)
         except Forbidden as error:
@@ -241,9 +264,17 @@ _OF_THE_CLIENT = frozenset({"host", "cookie", "content-length", "connection", "a
 """Headers that httpx makes anew for every request."""
 
 
-def open_http(settings: EgressSettings, *, source: str, stop: Callable[[], bool]) -> SourceHttp:
+def open_http(
+    settings: EgressSettings,
+    *,
+    source: str,
+    stop: Callable[[], bool],
+    counted: Counted = lambda what: None,
+    cookies: CookieJar | None = None,
+    patience: float | None = None,
+) -> SourceHttp:
     """`ctx.http` for one run of one source."""
-    return SourceHttp(settings, source=source, stop=stop)
+    return SourceHttp(settings, source=source, stop=stop, counted=counted, cookies=cookies, patience=patience)
 
 
 def _refusal(error: Forbidden) -> str:

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 import httpcore
@@ -95,6 +96,14 @@ class GuardedTransport(httpx.BaseTransport):
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:
+    """One for all connections, as long as the file is the same: certificates take 40 ms to load."""
+    changed = ca_file.stat().st_mtime_ns if ca_file is not None and ca_file.exists() else 0
+    return _loaded_trust(ca_file, changed)
+
+
+@lru_cache(maxsize=4)
+def _loaded_trust(ca_file: Path | None, changed: int) -> ssl.SSLContext:
+    del changed
     context = httpx.create_ssl_context(trust_env=False)
     if ca_file is not None:
         try:

@@ -11,9 +11,10 @@ import time
 from typing import IO, Any
 
 from citebot.errors import SkipDocument
-from citebot.ingest.blocks.cleaning import clean
 from citebot.model import Block
 
+READY = b"ready\n"
+START_SECONDS = 60.0
 MAX_ANSWER = 100_000_000
 """Bytes: five million characters as escaped JSON, and room."""
 
@@ -25,11 +26,16 @@ class ParserChild:
         self._memory_mb = memory_mb
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
+        self._deadline: float | None = None
 
-    def parse(self, name: str, data: bytes, kind: str) -> list[Block]:
-        """Blocks of a document; `name` is for the one line of `SkipDocument` when there are none."""
+    def begin(self) -> None:
+        """Begin a document: all that is parsed until the next one has `seconds` together."""
+        self._deadline = None
+
+    def parse(self, name: str, data: bytes, kind: str, *, line_anchor: str = "") -> list[Block]:
+        """Blocks of a document or a part of it; `name` is for the one line of `SkipDocument` when there are none."""
         try:
-            result = self._ask(data, kind)
+            result = self._ask(data, {"format": kind, "size": len(data), "line_anchor": line_anchor})
         except TimeoutError as error:
             self.close()
             raise SkipDocument(f"{name} took longer than {self._seconds:.0f} s to read.", document=name) from error
@@ -40,10 +46,7 @@ class ParserChild:
             self.close()
         if "failed" in result:
             raise SkipDocument(f"{name}: {result['failed']}", document=name)
-        return [
-            Block(kind, clean(text), level, clean(anchor), language)
-            for kind, text, level, anchor, language in result["blocks"]
-        ]
+        return [Block(*plain) for plain in result["blocks"]]
 
     def close(self) -> None:
         """End the child."""
@@ -55,12 +58,14 @@ class ParserChild:
             self._process.wait()
             self._process = None
 
-    def _ask(self, data: bytes, kind: str) -> dict[str, Any]:
-        child = self._running()
+    def _ask(self, data: bytes, facts: dict[str, Any]) -> dict[str, Any]:
+        child = self._running(facts["format"])
         assert child.stdin is not None
         assert child.stdout is not None
-        deadline = time.monotonic() + self._seconds
-        _write(child.stdin, json.dumps({"format": kind, "size": len(data)}).encode() + b"\n" + data, deadline)
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self._seconds
+        deadline = self._deadline
+        _write(child.stdin, json.dumps(facts).encode() + b"\n" + data, deadline)
         size = int(_line(child.stdout, deadline))
         if not 0 < size <= MAX_ANSWER:
             raise ValueError("the answer has an impossible size")
@@ -69,10 +74,10 @@ class ParserChild:
             raise ValueError("the answer is no object")  # noqa: TRY004 - the child's fault, not the caller's
         return result
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self, first: str) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.close()
-            limits = (str(self._memory_mb), str(int(self._seconds)))
+            limits = (str(self._memory_mb), str(int(self._seconds)), first)
             self._process = subprocess.Popen(  # noqa: S603 - our own module, our own interpreter
                 [sys.executable, "-m", "citebot.ingest.parser_child", *limits],
                 stdin=subprocess.PIPE,
@@ -83,7 +88,11 @@ class ParserChild:
                 bufsize=0,
             )
             assert self._process.stdin is not None
+            assert self._process.stdout is not None
             os.set_blocking(self._process.stdin.fileno(), False)
+            # What the start takes is no document's time.
+            if _line(self._process.stdout, time.monotonic() + START_SECONDS) != READY:
+                raise OSError("the parser did not start")
         return self._process
 
 

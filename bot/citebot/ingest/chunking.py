@@ -24,6 +24,8 @@ LONGEST_HEADING = 300
 """Characters; what is longer is text that somebody set in large letters."""
 LABEL = 100
 """Most characters of the headings of joined sections, written as "Sick leave · Parental leave"."""
+DEEPEST = 10
+"""Levels by which a nested item is indented."""
 SEPARATOR = " · "
 
 
@@ -46,8 +48,9 @@ class _Draft:
 def make_chunks(document: Document, blocks: Sequence[Block], *, target: int = 350, minimum: int = 80) -> list[Chunk]:
     """Chunks of a document in reading order; what only some may read is never mixed with the rest."""
     chunks: list[Chunk] = []
+    target = min(target, HARD_MAX)
     for readers, run in groupby(blocks, key=lambda block: _readers(document, block)):
-        drafts = _Cutter(document.title, min(target, HARD_MAX)).drafts(run)
+        drafts = _Cutter(document.title, target).drafts(run)
         chunks += [_chunk(draft, readers) for draft in _merged(drafts, target, minimum)]
     return chunks
 
@@ -127,9 +130,11 @@ class _Cutter:
             carried += [parent for parent in self._parents[: following.level] if estimate(parent.text) <= LEAD_IN]
         self._done.append(full)
         self._draft = _Draft(full.headings, full.anchor)
+        # Long lists of parents, again with every item, would make a hundred pages of one.
+        room = min(HARD_MAX - tokens, self._target // 2)
         for block in carried:
             size = estimate(block.text)
-            if self._draft.tokens + size + tokens <= HARD_MAX:
+            if self._draft.tokens + size <= room:
                 self._draft.add(block, size)
 
     def _close(self, *, leaf: bool = True) -> None:
@@ -223,7 +228,7 @@ def _written(block: Block) -> str:
         fence = "````" if "```" in block.text else "```"
         return f"{fence}{block.language}\n{block.text}\n{fence}"
     if block.kind == "list_item":
-        return "  " * block.level + block.text
+        return "  " * min(block.level, DEEPEST) + block.text
     if block.kind == "quote":
         return "\n".join(f"> {line}" for line in block.text.split("\n"))
     return block.text

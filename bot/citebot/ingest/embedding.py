@@ -66,6 +66,8 @@ class EmbeddingWorker:
         self._feeder.use_model(model)
         total, done, began = await asyncio.to_thread(self._missing, model), 0, time.monotonic()
         after = 0
+        if progress:
+            progress(EmbeddingProgress(0, total, 0.0))
         newest = await asyncio.to_thread(self._newest)
         while not stop() and (batch := await asyncio.to_thread(self._next, model, after)):
             await asyncio.to_thread(self._save, model, await self._embedded(batch))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -19,6 +20,17 @@ Progress = Callable[[int, int], None]
 """Called with the passages done and the passages there are."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Rebuilt:
+    """How far a rebuild has come."""
+
+    model: str | None
+    head: int
+    """Of the log, when it began: what came after is applied from there."""
+    after: int = 0
+    passages: int = 0
+
+
 class Feeder:
     """One feeder per index. Whatever happens to it, feeding again ends in the same index."""
 
@@ -27,6 +39,7 @@ class Feeder:
         self._index = index
         self._model: str | None = None
         self._trimmed = 0
+        self._cut_short: _Rebuilt | None = None
         self._turn = asyncio.Lock()
 
     def use_model(self, model: str) -> None:
@@ -37,7 +50,7 @@ class Feeder:
         """Apply everything that the index has not seen."""
         async with self._turn:
             if await self._must_rebuild():
-                await self._rebuild(lambda done, total: None)
+                await self._rebuild(lambda done, total: None, go_on=True)
             position = await self._index.position()
             while (changes := await asyncio.to_thread(self._changes, position)) is not None:
                 await self._index.apply(changes)
@@ -97,16 +110,29 @@ class Feeder:
         with self._database.write() as tx:
             index_log.trim(tx, upto)
 
-    async def _rebuild(self, progress: Progress) -> None:
-        await self._index.reset()
+    async def _rebuild(self, progress: Progress, *, go_on: bool = False) -> None:
+        done = await self._begun() if go_on else None
+        self._cut_short = None
+        if done is None:
+            await self._index.reset()
+            with self._database.read() as tx:
+                done = _Rebuilt(self._model, head=index_log.head(tx))
         with self._database.read() as tx:
-            head, last = index_log.head(tx), passages.newest_id(tx)
-        after = 0
-        while (changes := await asyncio.to_thread(self._page, after, head)) is not None:
-            after = changes.puts[-1].id
-            # Only the last page moves the position: a rebuild that is cut short begins again.
+            last = passages.newest_id(tx)
+        while (changes := await asyncio.to_thread(self._page, done.after, done.head)) is not None:
+            # Only the last page moves the position: a rebuild that another process ends begins again.
+            self._cut_short = done
             await self._index.apply(changes)
-            progress(after, last)
+            done = replace(done, after=changes.puts[-1].id, passages=done.passages + len(changes.puts))
+            progress(done.after, last)
+        self._cut_short = None
+
+    async def _begun(self) -> _Rebuilt | None:
+        """How far a rebuild of ours came that was cut short, if the index still has what it was given."""
+        done = self._cut_short
+        if done is None or done.model != self._model:
+            return None
+        return done if (await self._index.stats()).passages == done.passages else None
 
     def _page(self, after: int, head: int) -> IndexChanges | None:
         with self._database.read() as tx:

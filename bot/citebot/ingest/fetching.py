@@ -10,6 +10,7 @@ import structlog
 
 from citebot.errors import SkipDocument
 from citebot.ingest.chunking import make_chunks
+from citebot.ingest.moves import HALF, Moves
 from citebot.ingest.parsing import Parser
 from citebot.model import Document, Failed, Gone
 from citebot.settings import IngestSettings
@@ -21,6 +22,11 @@ log = structlog.get_logger("citebot.ingest")
 CHUNKER = "2"
 """Part of every content hash: raise it when chunks of unchanged text come out differently."""
 MAX_TITLE = 1_000
+MAX_NAME = 300
+"""Characters of an author's name and of one step of the path …"""
+MAX_NAMES = 30
+"""… and how many of them are kept."""
+MAX_URL = 4_000
 
 Hook = Callable[[str, Document], Document]
 """(source name, document) → the document to index."""
@@ -57,15 +63,19 @@ class Outcome:
 class Preparer:
     """Prepares the documents of one source."""
 
-    def __init__(self, source: str, settings: IngestSettings, hook: Hook) -> None:
+    def __init__(self, source: str, settings: IngestSettings, hook: Hook, parser: Parser | None = None) -> None:
         self._source = source
         self._settings = settings
         self._hook = hook
-        self._parser = Parser(settings)
+        self.moves = Moves()
+        """What a new document may have been before."""
+        self._parser = parser or Parser(settings)
+        self._keeps_parser = parser is not None
 
     def close(self) -> None:
-        """End the parser."""
-        self._parser.close()
+        """End the parser, unless it was given to outlast the run."""
+        if not self._keeps_parser:
+            self._parser.close()
 
     def add(
         self, outcome: Outcome, item: Document | Gone | Failed, todo: Todo, known: Known | None, *, sweep: int
@@ -99,14 +109,18 @@ class Preparer:
         chunks = make_chunks(
             document, blocks, target=self._settings.chunk_tokens, minimum=self._settings.chunk_min_tokens
         )
-        outcome.save.append(ToSave(_bounded(document), chunks, digest, tag, version, sweep))
+        came_from = self.moves.origin_of(digest, document.title) if known is None else ""
+        outcome.save.append(ToSave(_bounded(document), chunks, digest, tag, version, sweep, came_from))
 
 
 def content_hash(document: Document, settings: IngestSettings) -> str:
-    """Digest of everything that shapes passages, but for the document's readers: those change without new text."""
-    digest = hashlib.sha256()
+    """Digest of everything that shapes passages, but for the document's readers: those change without new text.
+
+    The first half is that of the body alone, see `moves`.
+    """
     body = document.body
-    digest.update(body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"))
+    content = hashlib.sha256(body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"))
+    digest = hashlib.sha256()
     facts = (
         *(CHUNKER, settings.chunk_tokens, settings.chunk_min_tokens),
         *(document.title, document.url, document.format, document.kind, document.language, str(document.updated)),
@@ -121,10 +135,20 @@ def content_hash(document: Document, settings: IngestSettings) -> str:
     if document.line_anchor:
         digest.update(document.line_anchor.encode())
     digest.update(repr(facts).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    return content.hexdigest()[:HALF] + digest.hexdigest()[:HALF]
 
 
 def _bounded(document: Document) -> Document:
-    if len(document.title) <= MAX_TITLE:
-        return document
-    return replace(document, title=document.title[: MAX_TITLE - 1] + "…")
+    """Every passage comes with these: what is endless in one document must not be so in each of its passages."""
+    return replace(
+        document,
+        title=_cut(document.title, MAX_TITLE),
+        path=tuple(_cut(name, MAX_NAME) for name in document.path[:MAX_NAMES]),
+        authors=tuple(_cut(name, MAX_NAME) for name in document.authors[:MAX_NAMES]),
+        # Half an address leads nowhere.
+        url=document.url if len(document.url) <= MAX_URL else "",
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

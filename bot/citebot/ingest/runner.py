@@ -8,32 +8,43 @@ removed because it was not seen: only what a complete listing leaves out *and* `
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from citebot.errors import CitebotError, CursorExpired, LeaseLost, StopSync, StorageError
+from citebot.errors import CitebotError, CursorExpired, LeaseLost, SourceBusy, StopSync, StorageError
 from citebot.ingest.fetching import Hook, Outcome, Preparer
 from citebot.ingest.guard import RemovalGuard
 from citebot.ingest.holder import is_dead, new_holder
+from citebot.ingest.listed import Listed
+from citebot.ingest.moves import Moves, find_moves
+from citebot.ingest.parsing import Parser
 from citebot.ingest.progress import SyncProgress
 from citebot.model import Batch, Document, Failed, Gone, Json, Ref
 from citebot.ports import ReportsChanges, ReportsGroups, Source, SourceContext
 from citebot.settings import IngestSettings
 from citebot.storage import Database, Transaction, clock, documents, leases, people, sources, todo
+from citebot.storage.documents import Left, Version
 from citebot.storage.leases import Lease
 from citebot.storage.sources import SourceRow
 from citebot.storage.todo import Todo
 
 LISTED_AT_ONCE = 2_000
+LONGEST_ID = 2_048
+"""Bytes of a document's id: PostgreSQL keeps keys of up to 2,704 in an index, and a path is sometimes long."""
 FETCHED_AT_ONCE = 400
 HELD_BYTES = 8_000_000
 HELD_SECONDS = 2.0
 """Fetched documents are stored when this much of them is held, or this long: memory stays flat, progress is seen."""
 LEASE_SECONDS = 120.0
 """A document takes at most `ingest.parse_seconds`, a store a second; every store renews it."""
+LISTING_SHARE = 0.05
+"""Of the time, for the full listings of a source that has a change feed …"""
+LONGEST_BETWEEN_SWEEPS = timedelta(days=7)
+"""… but never less often than this."""
 
 
 T = TypeVar("T")
@@ -55,12 +66,13 @@ class SyncRunner:
         allow_removals: bool = False,
         full: bool = False,
         holder: str = "",
+        parser: Parser | None = None,
     ) -> None:
         self._database = database
         self._part = part
         self._name = source
         self._context = context
-        self._preparer = Preparer(source, settings, document_fetched)
+        self._preparer = Preparer(source, settings, document_fetched, parser)
         self._show = progress or (lambda state: None)
         self._settings = settings
         self._allow_removals = allow_removals
@@ -69,6 +81,7 @@ class SyncRunner:
         self._lease: Lease | None = None
         self._lost: set[str] = set()
         """Queued documents that could not be read before and that this listing has not named yet."""
+        self._listed = Listed(0, 0)
         self._named: dict[str, int] = {}
         """How many events had named the documents that are being fetched."""
         self.progress = SyncProgress()
@@ -125,7 +138,7 @@ class SyncRunner:
                 leases.release(tx, holding)
             self._lease = leases.acquire(tx, name, self._holder, LEASE_SECONDS)
             if self._lease is None:
-                raise StopSync(f"Another process is reading {self._name} now.")
+                raise SourceBusy(f"Another process is reading {self._name} now.")
             allowed = self._allow_removals or row.removals_allowed
             return row, RemovalGuard(self._name, documents.count(tx, row.id), allowed=allowed)
 
@@ -141,6 +154,12 @@ class SyncRunner:
         assert self._lease is not None, "held since `_begin`"
         self._lease = leases.renew(tx, self._lease, LEASE_SECONDS)
 
+    def _goes_on(self) -> bool:
+        """Keep the lease between two steps that store nothing; whether there is to be another."""
+        with self._database.write() as tx:
+            self._renew(tx)
+        return not self._context.stop()
+
     # --- by change feed or by listing ---------------------------------------------------------------------------
 
     def _bring_up(self, row: SourceRow, guard: RemovalGuard) -> bool:
@@ -152,10 +171,13 @@ class SyncRunner:
                 return self._poll(row, guard, self._part, row.feed)
             except CursorExpired as error:
                 self._context.log.warning("change feed lost, listing everything", why=str(error))
-        # Where the feed stands is noted before the listing begins: what changes meanwhile is in the feed. An older
+        # Where the feed stands is asked before the listing begins: what changes meanwhile is in the feed. An older
         # cursor would not do: by the end of the listing it may have been cut off.
         feed = self._feed_now(row, self._part)
-        return self._sweep(row, guard) and self._poll(row, guard, self._part, feed)
+        if not self._sweep(row, guard):
+            return False
+        self._set_feed(row, feed)
+        return self._poll(row, guard, self._part, feed)
 
     def _feed_reaches(self, row: SourceRow) -> bool:
         """Whether the feed goes back to the last read, and no listing is due or half done."""
@@ -166,16 +188,27 @@ class SyncRunner:
         keeps = self._part.spec.feed_keeps
         if keeps is not None and (row.feed_at is None or now - row.feed_at >= keeps):
             return False
-        return now - row.swept_at < timedelta(seconds=self._settings.sweep)
+        return now - row.swept_at < self._between_sweeps(row)
+
+    def _between_sweeps(self, row: SourceRow) -> timedelta:
+        """A place that is slow to list is listed less often, so that its server is not kept at it."""
+        wanted = timedelta(seconds=self._settings.sweep)
+        if row.sweep_began_at is None or row.swept_at is None:
+            return wanted
+        return max(wanted, min((row.swept_at - row.sweep_began_at) / LISTING_SHARE, LONGEST_BETWEEN_SWEEPS))
 
     def _feed_now(self, row: SourceRow, part: ReportsChanges) -> Json:
         cursor: Json = None
         for batch in part.changes(self._context, None):
             cursor = batch.cursor
+        # Until the listing has come to its end no feed will do: it knows nothing of what changed before.
+        self._set_feed(row, None)
+        return cursor
+
+    def _set_feed(self, row: SourceRow, cursor: Json) -> None:
         with self._database.write() as tx:
             self._renew(tx)
             sources.set_feed(tx, row.id, cursor)
-        return cursor
 
     def _poll(self, row: SourceRow, guard: RemovalGuard, part: ReportsChanges, feed: Json) -> bool:
         for batch in part.changes(self._context, feed):
@@ -195,21 +228,23 @@ class SyncRunner:
 
     def _store_changes(self, row: SourceRow, batch: Batch) -> None:
         """Queue what the feed names. What it calls gone is asked for as well: `fetch` says whether it is."""
-        refs = [item if isinstance(item, Ref) else Ref(item.id) for item in batch.items]
+        refs, refused = _with_short_ids([item if isinstance(item, Ref) else Ref(item.id) for item in batch.items])
         with self._database.write() as tx:
             self._renew(tx)
-            known = documents.versions(tx, row.id, [ref.id for ref in refs])
-            changed = [ref for ref in refs if not ref.version or known.get(ref.id) != (ref.version, ref.readers_tag)]
+            for failed in refused:
+                todo.fail(tx, row.id, failed.id, failed.why, permanent=True)
+            changed = _changed(refs, documents.versions(tx, row.id, [ref.id for ref in refs]))
             todo.add(tx, row.id, changed)
             sources.set_feed(tx, row.id, batch.cursor)
         self.progress.listed += len(refs)
         self.progress.queued += len(changed)
 
-    def _queue_stale(self, row: SourceRow) -> None:
+    def _queue_stale(self, row: SourceRow, *, without: Container[str] = ()) -> None:
         """Some of those that were not fetched for long: an edit may leave no trace in listing and feed."""
         days = min(self._settings.refetch_days, 1.0) if self._part.spec.silent_edits else self._settings.refetch_days
         with self._database.write() as tx:
-            stale = documents.stale(tx, row.id, age=timedelta(days=days), limit=LISTED_AT_ONCE)
+            found = documents.stale(tx, row.id, age=timedelta(days=days), limit=LISTED_AT_ONCE)
+            stale = [ref for ref in found if ref.id not in without]
             todo.add(tx, row.id, stale)
         self.progress.queued += len(stale)
 
@@ -229,11 +264,18 @@ class SyncRunner:
         """One listing, from the cursor on, with all it leads to; whether it came to the end."""
         with self._database.read() as tx:
             self._lost = {external_id for external_id, _, _ in todo.parked(tx, row.id)}
+        self._preparer.moves = Moves()
         sweep = self._list(row, guard, cursor)
         if sweep is None:
             return False
-        self._queue_stale(row)
-        return self._drain(row, sweep, guard) and self._remove_unseen(row, sweep, guard)
+        unseen = self._unseen()
+        # What is out of sight is asked for at the end, and not before it may have been found in another place.
+        self._queue_stale(row, without={one.external_id for one in unseen})
+        if self._part.spec.ids_are_places:
+            self._preparer.moves = find_moves(
+                self._database, row.id, unseen, part=self._part, context=self._context, go_on=self._goes_on
+            )
+        return self._drain(row, sweep, guard) and self._remove_unseen(row, sweep, guard, bool(unseen))
 
     # --- listing -------------------------------------------------------------------------------------------------
 
@@ -242,6 +284,7 @@ class SyncRunner:
         state: Any = cursor if isinstance(cursor, dict) else None
         with self._database.write() as tx:
             sweep = int(state["sweep"]) if state else sources.begin_sweep(tx, row.id)
+        self._listed = Listed(row.id, sweep)
         listed = int(state.get("listed", 0)) if state and state["cursor"] is not None else 0
         for batch in self._part.list(self._context, state["cursor"] if state else None):
             listed += len(batch.items)
@@ -262,22 +305,20 @@ class SyncRunner:
         # An empty batch after the first says nothing new.
         pieces = list(_batched(batch.items, LISTED_AT_ONCE)) or [()]
         for number, some in enumerate(pieces, 1):
-            refs = [item for item in some if isinstance(item, Ref)]
+            refs, refused = _with_short_ids([item for item in some if isinstance(item, Ref)])
             gone = [item.id for item in some if isinstance(item, Gone)]
-            self._lost.difference_update(ref.id for ref in refs)
+            self._lost.difference_update([ref.id for ref in refs], [failed.id for failed in refused])
             with self._database.write() as tx:
                 self._renew(tx)
                 known = documents.versions(tx, row.id, [ref.id for ref in refs])
-                changed = [
-                    ref for ref in refs if not ref.version or known.get(ref.id) != (ref.version, ref.readers_tag)
-                ]
+                changed = _changed(refs, known)
                 todo.add(tx, row.id, changed)
-                documents.touch(tx, row.id, list(known), sweep)
+                self._listed.note(tx, known, lasting=batch.cursor is not None)
                 if number == len(pieces):
                     sources.set_cursor(tx, row.id, cursor)
             self.progress.listed += len(refs)
             self.progress.queued += len(changed)
-            self._store(row, Outcome(gone=gone), sweep, guard)
+            self._store(row, Outcome(gone=gone, failed=refused), sweep, guard)
 
     # --- fetching ------------------------------------------------------------------------------------------------
 
@@ -356,16 +397,19 @@ class SyncRunner:
         self._lost.difference_update(gone)
         self.progress.removed += len(stored)
 
-    def _remove_unseen(self, row: SourceRow, sweep: int, guard: RemovalGuard) -> bool:
-        """Remove what has gone; whether it came to the end."""
-        with self._database.read() as tx:
-            unseen = documents.unseen(tx, row.id, sweep)
+    def _remove_unseen(self, row: SourceRow, sweep: int, guard: RemovalGuard, any_unseen: bool) -> bool:
+        """Remove what has gone, and has not been found elsewhere meanwhile; whether it came to the end."""
+        unseen = [one.external_id for one in self._unseen()] if any_unseen else []
         guard.check(len(unseen))
         for some in _batched([*unseen, *sorted(self._lost - set(unseen))], FETCHED_AT_ONCE):
             if self._context.stop():
                 return False
             self._confirm_gone(row, some, sweep, guard)
         return not self._context.stop()
+
+    def _unseen(self) -> list[Left]:
+        with self._database.read() as tx:
+            return self._listed.unseen(tx)
 
     def _confirm_gone(self, row: SourceRow, ids: Sequence[str], sweep: int, guard: RemovalGuard) -> None:
         for outcome in self._fetched(row, [Todo(external_id, "", "", 0) for external_id in ids], sweep):
@@ -380,6 +424,30 @@ class SyncRunner:
             with self._database.write() as tx:
                 self._renew(tx)
                 people.replace(tx, self._name, groups)
+
+
+def _changed(refs: Iterable[Ref], known: Mapping[str, Version]) -> list[Ref]:
+    """Those that are not stored as they are listed; without a version nobody can tell."""
+    return [
+        ref
+        for ref in refs
+        if not ref.version or ref.id not in known or known[ref.id][:2] != (ref.version, ref.readers_tag)
+    ]
+
+
+def _with_short_ids(refs: Sequence[Ref]) -> tuple[Sequence[Ref], list[Failed]]:
+    """Those that can be stored, and a failure for each other: databases refuse keys of any length."""
+    if all(len(ref.id) <= LONGEST_ID // 4 for ref in refs):
+        return refs, []
+    short = [ref for ref in refs if len(ref.id.encode("utf-8", "replace")) <= LONGEST_ID]
+    kept = {ref.id for ref in short}
+    return short, [_too_long(ref.id) for ref in refs if ref.id not in kept]
+
+
+def _too_long(external_id: str) -> Failed:
+    digest = hashlib.sha256(external_id.encode("utf-8", "replace")).hexdigest()[:8]
+    why = f"Its id has more than {LONGEST_ID:,} bytes. Give it a shorter name or place."
+    return Failed(f"{external_id[:80]}… ({digest})", why, permanent=True)
 
 
 def _batched(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:

@@ -10,6 +10,7 @@ from citebot.ingest.tokens import estimate
 from citebot.model import Block
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？])|\n+")
+_EMPTY_LINE = re.compile(r"^[^\S\n]*\n", re.MULTILINE)
 _WORD = re.compile(r"\S+\s*|\s+")
 
 
@@ -36,20 +37,21 @@ def _prose(text: str, target: int) -> Iterator[str]:
 
 
 def _code(text: str, target: int) -> Iterator[str]:
-    lines = [f"{line}\n" for line in text.split("\n")]
-    paragraphs: list[str] = [""]
-    for line in lines:
-        paragraphs[-1] += line
-        if not line.strip():
-            paragraphs.append("")
     # A wall of code without empty lines is cut at lines.
     fitting = (
         piece
-        for paragraph in paragraphs
+        for paragraph in _paragraphs(f"{text}\n")
         for piece in ([paragraph] if estimate(paragraph) <= target else paragraph.splitlines(keepends=True))
     )
     for piece in _packed(_cut(fitting, target), target):
         yield piece.strip("\n")
+
+
+def _paragraphs(code: str) -> Iterator[str]:
+    """Runs of lines, each up to and with an empty one."""
+    ends = [match.end() for match in _EMPTY_LINE.finditer(code)]
+    for start, end in zip([0, *ends], [*ends, len(code)], strict=True):
+        yield code[start:end]
 
 
 def _table(text: str, target: int) -> Iterator[str]:

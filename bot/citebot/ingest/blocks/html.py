@@ -9,6 +9,7 @@ from itertools import islice
 from lxml import etree
 from lxml.html import HtmlElement, HTMLParser, document_fromstring
 
+from citebot.errors import SkipDocument
 from citebot.model import Block
 
 # fmt: off
@@ -29,6 +30,7 @@ STRUCK = frozenset(["del", "s", "strike"])
 FURNITURE = frozenset(["headerlink", "anchor-link", "mw-editsection", "linenos", "linenodiv", "gutter", "noprint"])
 """Classes of what surrounds text: links to a heading, edit buttons, line numbers."""
 MAX_DEPTH = 200
+"""What is nested deeper keeps its text and loses its structure."""
 MAX_SPAN = 100
 _SPACES = re.compile(r"[ \t\n\r\f]+")
 _LANGUAGE = re.compile(r"(?:language|lang|highlight-source|highlight|brush:|brush)[-:_ ]\s*([\w+#-]+)")
@@ -46,11 +48,17 @@ def html_tree(text: str) -> HtmlElement | None:
     """The body of a page or fragment as a tree, None where there is nothing."""
     if not text.strip():
         return None
-    parser = HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=False, encoding="utf-8")
+    # Within the limits of libxml2 a page with 10 MB of pictures in it would lose the rest, and say nothing.
+    parser = HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=True, encoding="utf-8")
     try:
         root = document_fromstring(text.encode("utf-8"), parser=parser)
     except etree.ParserError:
         return None
+    except etree.XMLSyntaxError as error:
+        # No text is wrong HTML; what failed is the memory for its tree.
+        raise MemoryError from error
+    if any(entry.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for entry in parser.error_log):
+        raise SkipDocument("The document is nested too deeply to be read.", document="")
     body = root.find("body")
     return body if body is not None else root
 
@@ -83,7 +91,10 @@ class _Walker:
 
     def element(self, element: HtmlElement, depth: int) -> None:
         tag = element.tag.lower()
-        if depth > MAX_DEPTH or _unseen(element):
+        if _unseen(element):
+            return
+        if depth > MAX_DEPTH:
+            self._text(_words(element))
             return
         if anchor := element.get("id") or element.get("name"):
             self._anchor = anchor

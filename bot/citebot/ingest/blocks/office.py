@@ -60,7 +60,9 @@ def docx_blocks(data: bytes) -> list[Block]:
         packed = max(1, sum(member.compress_size for member in members))
         if len(members) > MAX_MEMBERS or unpacked > MAX_UNPACKED or unpacked / packed > MAX_RATIO:
             raise SkipDocument("The DOCX unpacks to far more than it should and was not opened.", document="")
-        html = mammoth.convert_to_html(io.BytesIO(data)).value
+        # Pictures leave their alternative texts.
+        pictures = mammoth.images.img_element(lambda _: {})
+        html = mammoth.convert_to_html(io.BytesIO(data), convert_image=pictures).value
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, AttributeError, NotImplementedError) as error:
         encrypted = data[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
         why = "is encrypted or of an old format" if encrypted else f"cannot be read: {type(error).__name__}"

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 from citebot.model import Block
 
-_GAP = re.compile(r"\n[ \t]*\n")
+_GAP = re.compile(r"\n[ \t\n]*\n")
 
 
 def text_blocks(text: str, line_anchor: str = "") -> list[Block]:
     """One paragraph per run of lines, with an anchor at its first line where `line_anchor` (as `L{line}`) is given."""
     blocks: list[Block] = []
     line, at = 1, 0
-    for end, after in [*((gap.start(), gap.end()) for gap in _GAP.finditer(text)), (len(text), len(text))]:
+    for end, after in chain((gap.span() for gap in _GAP.finditer(text)), [(len(text), len(text))]):
         piece = text[at:end]
         if words := piece.strip():
             first = line + piece[: piece.index(words)].count("\n")

@@ -16,5 +16,8 @@ class FilesSettings(FileRules):
     follow_links: bool = Field(
         False, description="Read what symbolic links within the folder lead to; rules then see the link's own path."
     )
+    watch: bool = Field(
+        False, description="Look every few seconds whether a file has changed, and read the folder when one has."
+    )
     people: str = Field("", description='JSON or TOML file in the folder with {"groups": {"name": ["person", …]}}.')
     url_prefix: str = Field("", description="Address that a file's path is appended to; without it links are file://.")

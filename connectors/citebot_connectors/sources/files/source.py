@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from citebot_connectors.sources.file_documents import file_document
 from citebot_connectors.sources.files.groups import read_groups
 from citebot_connectors.sources.files.reading import read_file, version_of
 from citebot_connectors.sources.files.settings import FilesSettings
-from citebot_connectors.sources.files.walking import walk
+from citebot_connectors.sources.files.walking import Note, walk
 from citebot_connectors.sources.principals import readers_of
 
 BATCH = 1_000
@@ -29,13 +30,13 @@ class FilesSource:
     name: ClassVar[str] = "files"
     summary: ClassVar[str] = "A folder of Markdown, HTML, text, PDF and DOCX files"
     Settings: ClassVar[type[BaseModel]] = FilesSettings
-    spec: ClassVar[SourceSpec] = SourceSpec(id_example="handbook/leave.md")
+    spec: ClassVar[SourceSpec] = SourceSpec(ids_are_places=True, id_example="handbook/leave.md")
 
     def __init__(self, settings: FilesSettings, context: PartContext) -> None:
         self._settings = settings
         self._root = settings.path.expanduser().absolute()
         # Part of every version: other rules mean that every file is looked at again.
-        rules = settings.model_dump_json(exclude={"include", "exclude"})
+        rules = settings.model_dump_json(exclude={"include", "exclude", "watch"})
         self._tag = readers_of([rules]).tag
 
     def check(self, ctx: SourceContext) -> Iterable[Finding]:
@@ -75,6 +76,17 @@ class FilesSource:
             found = read_file(self._root, relative, links=self._settings.follow_links)
             yield self._document(ctx, relative, *found) if isinstance(found, tuple) else found
 
+    def stamp(self, ctx: SourceContext) -> str:
+        if not self._settings.watch:
+            return ""
+        self._must_exist()
+        seen = hashlib.blake2b(self._tag.encode(), digest_size=16)
+        for relative, found in self._found():
+            seen.update(f"{relative}\0{version_of(found)}\0".encode())
+        if self._settings.people:
+            seen.update(version_of((self._root / self._settings.people).stat()).encode())
+        return seen.hexdigest()
+
     def groups(self, ctx: SourceContext) -> Iterable[Group]:
         return read_groups(self._root / self._settings.people) if self._settings.people else ()
 
@@ -88,9 +100,12 @@ class FilesSource:
             ctx.log.warning("file left out", why=line)
             ctx.progress(line)
 
+        return self._found(note)
+
+    def _found(self, note: Note = lambda line: None) -> Iterator[tuple[str, os.stat_result]]:
         chosen = self._settings
         for relative, found in walk(self._root, chosen.include, chosen.exclude, links=chosen.follow_links, note=note):
-            if relative != self._settings.people:
+            if relative != chosen.people:
                 yield relative, found
 
     def _document(self, ctx: SourceContext, relative: str, data: bytes, found: os.stat_result) -> Document | Failed:

@@ -13,7 +13,13 @@ _HOSTS = {
     "forgejo": "{base}/src/commit/{commit}/{path}",
     "codeberg": "{base}/src/commit/{commit}/{path}",
 }
-_WIKIS = {"github": "{base}/wiki/{page}", "gitlab": "{base}/-/wikis/{page}", "gitea": "{base}/wiki/{page}"}
+_WIKIS = {
+    "github": "{base}/wiki/{page}",
+    "gitlab": "{base}/-/wikis/{page}",
+    "gitea": "{base}/wiki/{page}",
+    "forgejo": "{base}/wiki/{page}",
+    "codeberg": "{base}/wiki/{page}",
+}
 
 
 def pattern_for(url: str) -> str:

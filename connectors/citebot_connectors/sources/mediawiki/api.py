@@ -30,7 +30,10 @@ class ApiError(SourceError):
 
 
 class Api:
-    """One wiki, read as a stranger or under a bot password. Logs in by itself, and again when the session has ended."""
+    """One wiki, read as a stranger or under a bot password. Logs in by itself when there is no session (any more).
+
+    Whether there is one only the wiki knows: the cookies of an earlier run may be with us.
+    """
 
     def __init__(self, ctx: SourceContext, url: str, *, user: str, password: SecretStr) -> None:
         self._http: Http = ctx.http
@@ -74,20 +77,27 @@ class Api:
     def ask(self, **parameters: str | int) -> dict[str, Any]:
         """One answer. Raises `ApiError`, `CursorExpired`, `Retry`, and `StopSync` for what an admin must mend."""
         for _ in range(3):
-            if self._user and not self._logged_in:
-                self._log_in()
             try:
                 return self._ask(parameters)
             except _LoggedOut:
-                self._logged_in = False
+                self._log_in()
+            except _Closed:
+                # Old versions look at rights before they look at `assert`.
+                if self._logged_in or not self._user:
+                    raise
+                self._log_in()
         raise StopSync(f"{self.endpoint} ends the session of {self._user} again and again.")
 
     def _ask(self, parameters: dict[str, str | int]) -> dict[str, Any]:
-        common = {"format": "json", "formatversion": "2", "maxlag": "5"} | (
-            {"assert": "user"} if self._logged_in else {}
-        )
+        common = {"format": "json", "formatversion": "2", "maxlag": "5"}
+        if self._user:
+            common["assert"] = "user"
         wanted = common | {name: str(value) for name, value in parameters.items()}
-        return self._checked(self._http.get(self.endpoint, params=wanted))
+        answer = self._checked(self._http.get(self.endpoint, params=wanted))
+        # An answer to a list that has come to its end says so, even when it holds nothing.
+        if answer.keys().isdisjoint({wanted["action"], "batchcomplete", "continue"}):
+            raise self._strange()
+        return answer
 
     def _log_in(self) -> None:
         common = {"format": "json", "formatversion": "2"}
@@ -98,7 +108,7 @@ class Api:
         secret = self._password.get_secret_value()
         form = {**common, "action": "login", "lgname": self._user, "lgpassword": secret, "lgtoken": token}
         said = self._checked(self._http.post(self.endpoint, data=form)).get("login", {})
-        if said.get("result") != "Success":
+        if said.get("result") != "Success" and not self._has_session():
             raise StopSync(
                 f"{self.endpoint} does not know {self._user} with this password ({said.get('reason', 'no reason')}). "
                 "Make a bot password on Special:BotPasswords with the grant “Basic rights” and give its full name, as "
@@ -106,7 +116,17 @@ class Api:
             )
         self._logged_in = True
 
+    def _has_session(self) -> bool:
+        """Whether these cookies are those of our user already: who is logged in by a bot password cannot log in."""
+        try:
+            self._checked(self._http.get(self.endpoint, params={"format": "json", "action": "query", "assert": "user"}))
+        except (_LoggedOut, SourceError):
+            return False
+        return True
+
     def _checked(self, response: Any) -> dict[str, Any]:
+        if response.status_code >= 500:
+            raise ApiError(f"error {response.status_code}", f"{self.endpoint} has failed")
         if response.status_code != 200:
             raise StopSync(f"{self.endpoint} answers {response.status_code}: check the address of the wiki.")
         try:
@@ -114,10 +134,13 @@ class Api:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise StopSync(f"{self.endpoint} does not answer like a MediaWiki: check the address of the wiki.")
+            raise self._strange()
         if "error" in answer:
             raise self._error(answer["error"])
         return answer
+
+    def _strange(self) -> StopSync:
+        return StopSync(f"{self.endpoint} does not answer like a MediaWiki: check the address of the wiki.")
 
     def _error(self, error: dict[str, Any]) -> Exception:
         code, info = str(error.get("code", "")), str(error.get("info", ""))[:300]
@@ -127,7 +150,7 @@ class Api:
             return _LoggedOut()
         if code in _CLOSED:
             who = f"{self._user} lacks" if self._user else "strangers lack"
-            return StopSync(
+            return _Closed(
                 f"{self.endpoint} may not be read: {who} the right “read”. Set user and password to a bot password "
                 "with the grant “Basic rights”."
             )
@@ -137,6 +160,10 @@ class Api:
 
 
 class _LoggedOut(Exception):
+    pass
+
+
+class _Closed(StopSync):
     pass
 
 

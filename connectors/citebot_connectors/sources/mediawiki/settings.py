@@ -18,6 +18,9 @@ class MediaWikiSettings(BaseModel):
         [0], min_length=1, description="Numbers of the namespaces to read; 0 are the articles."
     )
     categories: list[str] = Field([], max_length=50, description="Read only pages in one of these categories.")
+    page_size: int | None = Field(
+        None, ge=1, description="Pages asked for at once; as many as the wiki gives, unless it is too slow for that."
+    )
     readers: list[str] = Field(
         ["everyone"],
         description="Who may read what is in this wiki: everyone, groups, person:ID. It has no finer rights.",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from citebot.errors import CursorExpired, SourceError, StopSync
+from citebot.errors import CursorExpired, SourceError
 from citebot.model import Batch, Document, Failed, Finding, Gone, Json, Readers, Ref
 from citebot.ports import Http, PartContext, SourceContext, SourceSpec
 from citebot_connectors.sources.batching import batched
@@ -27,6 +27,8 @@ OVERLAP = timedelta(seconds=60)
 """An entry may appear in the feed after a later one: it is written when its transaction ends."""
 TEMPLATES = frozenset({10, 828})
 """Namespaces of what other pages show: templates and Lua modules."""
+SEEN = 2_000
+"""Entries of the overlap that are known from the last read; of a larger burst the others are looked at once more."""
 SHOWN_SOON = timedelta(days=1)
 """How long pages are looked at again for a template that was edited, until the job queue has come to them."""
 _STAMP = "%Y%m%d%H%M%S"
@@ -38,7 +40,7 @@ class MediaWikiSource:
     name: ClassVar[str] = "mediawiki"
     summary: ClassVar[str] = "A MediaWiki, or some namespaces or categories of it"
     Settings: ClassVar[type[BaseModel]] = MediaWikiSettings
-    spec: ClassVar[SourceSpec] = SourceSpec(feed_reports_deletes=True, id_example="1742")
+    spec: ClassVar[SourceSpec] = SourceSpec(feed_reports_deletes=True, keeps_session=True, id_example="1742")
 
     def __init__(self, settings: MediaWikiSettings, context: PartContext) -> None:
         self._settings = settings
@@ -92,7 +94,7 @@ class MediaWikiSource:
                 generator="allpages",
                 gapnamespace=self._settings.namespaces[at],
                 gapfilterredir="nonredirects",
-                gaplimit="max",
+                gaplimit=self._settings.page_size or "max",
                 **self._facts(),
                 **going_on,
             )
@@ -116,15 +118,16 @@ class MediaWikiSource:
             rcdir="newer",
             rctype="edit|new|log",
             rcprop="title|ids|timestamp|loginfo",
-            rclimit="max",
+            rclimit=self._settings.page_size or "max",
             rccontinue=place.start,
         ):
             entries = answer["query"].get("recentchanges", [])
             if not found and not any(entry["rcid"] <= place.rcid for entry in entries):
                 _must_reach(api, place)
             found = True
-            templates = {entry["title"]: entry["timestamp"] for entry in entries if entry["ns"] in TEMPLATES}
-            numbers = {entry["pageid"] for entry in entries if entry["pageid"]}
+            new = [entry for entry in entries if entry["rcid"] not in place.seen]
+            templates = {entry["title"]: entry["timestamp"] for entry in new if entry["ns"] in TEMPLATES}
+            numbers = {entry["pageid"] for entry in new if entry["pageid"]}
             items = [*self._stand(api, numbers), *(ref for title in templates for ref in self._showing(api, title))]
             place = place.after(entries, templates)
             yield Batch(tuple({item.id: item for item in items}.values()), place.to_json())
@@ -238,10 +241,12 @@ class MediaWikiSource:
 class _Place:
     """Where the feed is read from next, and the templates that pages do not show yet."""
 
-    def __init__(self, stamp: str, rcid: int, templates: dict[str, str]) -> None:
+    def __init__(self, stamp: str, rcid: int, templates: dict[str, str], seen: dict[int, str]) -> None:
         self.stamp = stamp
         self.rcid = rcid
         self.templates = templates
+        self.seen = seen
+        """Entries of the overlap that were read before, and their times."""
 
     @classmethod
     def of(cls, cursor: Json) -> _Place:
@@ -251,40 +256,46 @@ class _Place:
             assert isinstance(stamp, str)
             assert isinstance(rcid, int)
             assert isinstance(templates, dict)
+            seen = cursor.get("seen", {})  # earlier versions had none
+            assert isinstance(seen, dict)
             datetime.strptime(stamp, _STAMP)
         except (AssertionError, KeyError, ValueError) as error:
             raise CursorExpired("The stored position is none of this source.") from error
-        return cls(stamp, rcid, {str(title): str(moment) for title, moment in templates.items()})
+        known = {int(number): str(at) for number, at in seen.items()}
+        return cls(stamp, rcid, {str(title): str(moment) for title, moment in templates.items()}, known)
 
     @property
     def start(self) -> str:
         """As the wiki itself writes a place in the list, some time before ours."""
-        moment = datetime.strptime(self.stamp, _STAMP).replace(tzinfo=UTC) - OVERLAP
-        return f"{moment.strftime(_STAMP)}|0"
+        return f"{_before(self.stamp)}|0"
 
     def after(self, entries: Sequence[dict[str, Any]], templates: dict[str, str]) -> _Place:
         if not entries:
             return self
         newest = max(entries, key=lambda entry: (entry["timestamp"], entry["rcid"]))
-        stamp = max(self.stamp, _moment(newest["timestamp"]).strftime(_STAMP))
+        stamp = max(self.stamp, _stamp(newest))
+        seen = {**self.seen, **{entry["rcid"]: _stamp(entry) for entry in entries}}
+        recent = sorted((number, at) for number, at in seen.items() if at >= _before(stamp))
         oldest = (_moment(newest["timestamp"]) - SHOWN_SOON).strftime("%Y-%m-%dT%H:%M:%SZ")
         waiting = {title: at for title, at in {**self.templates, **templates}.items() if at >= oldest}
-        return _Place(stamp, max(self.rcid, *(entry["rcid"] for entry in entries)), dict(list(waiting.items())[-100:]))
+        rcid = max(self.rcid, *(entry["rcid"] for entry in entries))
+        return _Place(stamp, rcid, dict(list(waiting.items())[-100:]), dict(recent[-SEEN:]))
 
     def without(self, title: str) -> _Place:
-        return _Place(self.stamp, self.rcid, {name: at for name, at in self.templates.items() if name != title})
+        left = {name: at for name, at in self.templates.items() if name != title}
+        return _Place(self.stamp, self.rcid, left, self.seen)
 
     def to_json(self) -> Json:
-        return {"stamp": self.stamp, "rcid": self.rcid, "templates": dict(self.templates)}
+        seen: Json = {str(number): at for number, at in self.seen.items()}
+        return {"stamp": self.stamp, "rcid": self.rcid, "templates": dict(self.templates), "seen": seen}
 
 
 def _now(api: Api) -> Json:
-    said = api.ask(
-        action="query", list="recentchanges", rclimit=1, rcprop="ids|timestamp", rctype="edit|new|log", curtimestamp=1
-    )
+    asked = {"list": "recentchanges", "rclimit": "max", "rcprop": "ids|timestamp", "rctype": "edit|new|log"}
+    said = api.ask(action="query", curtimestamp=1, **asked)
     newest = said["query"]["recentchanges"]
     stamp = _moment(newest[0]["timestamp"] if newest else said["curtimestamp"]).strftime(_STAMP)
-    return _Place(stamp, newest[0]["rcid"] if newest else 0, {}).to_json()
+    return _Place(stamp, 0, {}, {}).after(newest, {}).to_json()
 
 
 def _must_reach(api: Api, place: _Place) -> None:
@@ -296,10 +307,9 @@ def _must_reach(api: Api, place: _Place) -> None:
 
 
 def _listed(cursor: Any) -> tuple[int, dict[str, str]]:
-    if cursor is None:
-        return 0, {}
+    """Where a listing goes on: at its beginning, if the position is none of this source."""
     if not isinstance(cursor, dict) or not isinstance(cursor.get("space"), int):
-        raise StopSync("The stored position is none of this source. Read it anew with: citebot source sync NAME --full")
+        return 0, {}
     return cursor["space"], {"gapcontinue": str(cursor["from"])} if cursor.get("from") else {}
 
 
@@ -309,3 +319,12 @@ def _version(page: dict[str, Any]) -> str:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def _stamp(entry: dict[str, Any]) -> str:
+    return _moment(entry["timestamp"]).strftime(_STAMP)
+
+
+def _before(stamp: str) -> str:
+    """Where the overlap begins."""
+    return (datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC) - OVERLAP).strftime(_STAMP)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from citebot.errors import StopSync
 from citebot.model import Group, Readers
 from citebot_connectors.sources.principals import readers_of
 from citebot_connectors.sources.redmine.api import Api
@@ -129,8 +130,10 @@ class _Roles:
 
     def get(self, number: int) -> Role:
         if number not in self._known:
-            said = self._api.get(f"/roles/{number}")["role"]
-            self._known[number] = Role(frozenset(said.get("permissions", ())), said.get("issues_visibility", "own"))
+            said = self._api.get(f"/roles/{number}").get("role", {})
+            if not {"permissions", "issues_visibility"} <= said.keys():
+                raise StopSync("This Redmine does not say what its roles may see. Versions from 5.0 on are read.")
+            self._known[number] = Role(frozenset(said["permissions"]), said["issues_visibility"])
         return self._known[number]
 
 

@@ -19,6 +19,7 @@ class RedmineSettings(BaseModel):
     format: Literal["textile", "markdown"] = Field(
         "textile", description="Text formatting of the Redmine (Administration, Settings, General)."
     )
+    page_size: int = Field(100, ge=1, le=100, description="Tickets asked for at once; fewer for a slow server.")
     people: Literal["mail", "login"] = Field("mail", description="What people are called by everywhere else.")
     public: list[str] = Field(
         ["everyone"], description="Readers of what every registered user may see: everyone, groups, person:ID."

@@ -38,10 +38,10 @@ class RedmineSource:
 
     def check(self, ctx: SourceContext) -> Iterable[Finding]:
         settings = self._settings
-        api = Api(ctx.http, settings.url, settings.key)
+        api = Api(ctx.http, settings.url, settings.key, page_size=settings.page_size)
         try:
-            me = api.get("/users/current").get("user", {})
-            if not me.get("login"):
+            me = api.get("/users/current").get("user")
+            if not isinstance(me, dict) or not me.get("login"):
                 yield Finding(ok=False, what=f"{settings.url} does not answer like a Redmine: check the address.")
                 return
             _, rights = self._run(ctx)
@@ -58,6 +58,9 @@ class RedmineSource:
         yield Finding(ok=True, what=f"{len(rights.projects)} projects, {found:,} tickets in all, read as {me['login']}")
         without = sum(1 for person in rights.people.values() if not person)
         yield Finding(ok=True, what=f"{len(rights.people)} people known by {settings.people}, {without} without")
+        skew = abs((api.now(ctx.now()) - ctx.now()).total_seconds())
+        if skew > 300:
+            yield Finding(ok=True, what=f"Its clock differs from ours by {skew:.0f} s. Nothing depends on it.")
 
     def groups(self, ctx: SourceContext) -> Iterable[Group]:
         return self._run(ctx)[1].groups()
@@ -107,7 +110,7 @@ class RedmineSource:
         """Rights are read once for each run: a hundred documents would ask for them a hundred times."""
         settings = self._settings
         if self._held is None or self._held[0] is not ctx.http:
-            api = Api(ctx.http, settings.url, settings.key)
+            api = Api(ctx.http, settings.url, settings.key, page_size=settings.page_size)
             origin = urlsplit(settings.url).netloc
             rights = Rights(
                 api, chosen=settings.projects, people=settings.people, public=settings.public, origin=origin
@@ -130,7 +133,7 @@ class RedmineSource:
     def _newest(self, ctx: SourceContext, api: Api) -> tuple[datetime, datetime]:
         """The latest change, and what time it is."""
         rows = api.get("/issues", status_id="*", sort="updated_on:desc", limit=1).get("issues", [])
-        now = ctx.now().astimezone(UTC).replace(microsecond=0)
+        now = api.now(ctx.now()).astimezone(UTC).replace(microsecond=0)
         newest = _moment(rows[0]["updated_on"]) if rows else now
         return newest, max(now, newest)
 
@@ -153,7 +156,7 @@ class RedmineSource:
             return Gone(one)
         said = api.find(f"/issues/{one[1:]}", {"include": "journals,attachments"})
         if isinstance(said, int):
-            return _refused(one, said)
+            return _refused(api, one, said)
         issue = said["issue"]
         if not self._wants(rights, issue):
             return Gone(one)
@@ -204,7 +207,7 @@ class RedmineSource:
             return Gone(one)
         said = api.find(f"/projects/{project.id}/wiki/{quote(title, safe='')}")
         if isinstance(said, int):
-            return _refused(one, said)
+            return _refused(api, one, said)
         page = said["wiki_page"]
         parent = page.get("parent", {}).get("title", "")
         return Document(
@@ -235,10 +238,12 @@ def _page(rights: Rights, one: str) -> tuple[Project | None, str]:
     return (rights.projects.get(int(number)) if number.isdigit() and title else None), title
 
 
-def _refused(one: str, status: int) -> Gone | Failed:
+def _refused(api: Api, one: str, status: int) -> Gone | Failed:
+    if status == 401:
+        raise StopSync(api.refusal(one, status))  # about the key, which was good when the run began
     if status in (404, 410):
         return Gone(one)
-    return Gone(one, "no_access") if status in (401, 403) else Failed(one, f"{one}: Redmine answers {status}.")
+    return Gone(one, "no_access") if status == 403 else Failed(one, f"{one}: Redmine answers {status}.")
 
 
 def _fields(issue: dict[str, Any]) -> dict[str, str]:
@@ -266,11 +271,9 @@ def _shape(rights: Rights) -> str:
 
 
 def _number(cursor: Any) -> int | None:
-    """The ticket the listing has come to; None when all of them are listed."""
-    if cursor is None:
-        return 0
+    """The ticket the listing has come to; None when all are listed, 0 for a position that is none of this source."""
     if not isinstance(cursor, dict) or not isinstance(cursor.get("after", ""), int | None):
-        raise StopSync("The stored position is none of this source. Read it anew with: citebot source sync NAME --full")
+        return 0
     after: int | None = cursor["after"]
     return after
 

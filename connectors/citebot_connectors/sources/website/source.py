@@ -97,16 +97,20 @@ class WebsiteSource:
             yield from self._listed(ctx, visits, sitemaps) if sitemaps else self._crawled(ctx, visits, cursor)
 
     def changes(self, ctx: SourceContext, cursor: Json) -> Iterator[Batch]:
-        here: Json = {"settings": self._tag}
+        robots = self._robots(ctx)
+        sitemaps = self._sitemaps(ctx, robots)
+        here: Json = {"settings": self._tag, "sitemap": bool(sitemaps)}
         if cursor is None:
             yield Batch((), here)
             return
         if cursor != here:
-            raise CursorExpired("The settings have changed since.")
-        robots = self._robots(ctx)
+            # A sitemap that is no longer there may be a login page now: a listing looks, and says so.
+            raise CursorExpired("The settings have changed, or whether there is a sitemap.")
+        if not sitemaps:
+            self._first_page(ctx)  # a site that is shut as a whole would look like pages that are gone
         with opened(ctx.state_dir) as memory:
             visits = _Visits(self, ctx, robots, memory)
-            dated = self._of_sitemaps(ctx, robots, self._sitemaps(ctx, robots))
+            dated = self._of_sitemaps(ctx, robots, sitemaps)
             for some in batched((ref for ref, _, _ in dated if ref is not None), LISTED):
                 yield Batch(some, here)
             for urls in batched(memory.longest_unseen(RECHECKED), BATCH):
@@ -198,11 +202,17 @@ class WebsiteSource:
         """The page it all begins with; when that is not to be had, nothing is."""
         start = self._scope.start
         response = ctx.http.get(start, headers=_ACCEPT)
+        if response.status_code in (401, 403):
+            raise StopSync(
+                f"{start} answers {response.status_code}: only what anybody may see is read. Nothing was removed."
+            )
         if response.status_code != 200:
             raise StopSync(f"{start} answers {response.status_code}: check the address. Nothing was removed.")
         page = _read_page(response, start)
         if page is None:
             raise StopSync(f"{start} is no page but {response.headers.get('content-type')}. Nothing was removed.")
+        if not page.body.strip() and not page.links:
+            raise StopSync(f"{start} is empty: no text and no link. Nothing was removed.")
         if page.login:
             raise StopSync(f"{start} asks visitors to sign in, and such pages are not read. Nothing was removed.")
         if not self._scope.same_server(page.url):
