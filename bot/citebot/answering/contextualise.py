@@ -8,8 +8,9 @@ contractors?") leans on the earlier ones with more weight.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from citebot.answering.attached import best_lines
 from citebot.answering.wordlists import REFERRING
 from citebot.answering.words import SPEAKER, WORD, content_stems, search_words, stem, words
 from citebot.model import Question
@@ -22,6 +23,7 @@ _NAMED = re.compile(r"(?<=[^\W_][ ,])[A-ZÄÖÜ][\w-]+")
 _NAMES = 8
 _LEANING_WEIGHT = 0.6
 _TURNS_BACK = 3
+_ATTACHED_TERMS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,11 @@ class Contextualiser:
                 # Nothing but "who do I tell?": the earlier turn is what to look for.
                 search, context = context or search, ""
             terms = [*terms, *(term for term in content_stems(earlier) if term not in terms)]
+        quoted = best_lines(last, question.attachments)
+        if quoted:
+            context = f"{context} {_new_words(quoted, f'{last} {earlier}')}".strip()
+            if not terms:
+                search, context, terms = context or search, "", content_stems(quoted)[:_ATTACHED_TERMS]
         return Standalone(
             text=f"{earlier.rstrip(' ?!.')}? {last}" if leans else last,
             last=last,
@@ -75,9 +82,22 @@ class Contextualiser:
             search_text=search,
             context_text=context,
             leans=leans,
-            context_weight=max(_LEANING_WEIGHT, self._context_weight) if leans else self._context_weight,
+            context_weight=max(_LEANING_WEIGHT, self._context_weight) if leans or quoted else self._context_weight,
             terms=tuple(terms),
         )
+
+
+def rewritten(standalone: Standalone, text: str) -> Standalone:
+    """The same question in other words, which need no earlier turn any more: what that said only adds terms."""
+    return replace(
+        standalone,
+        text=text,
+        last=text,
+        earlier="",
+        search_text=search_words(text),
+        context_text=_new_words(standalone.context_text, text),
+        terms=tuple(content_stems(text)),
+    )
 
 
 def strip_speaker(text: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from citebot.answering.sentences import Unit, units
-from citebot.errors import ModelUnavailable
+from citebot.errors import ModelBusy, ModelRefused, ModelUnavailable
 from citebot.model import Status
 from citebot.ports import Draft, GenerationRequest, Generator
 
@@ -62,6 +62,10 @@ class Ending:
     too_slow: bool = False
     stopped: bool = False
     model_failed: bool = False
+    refused: bool = False
+    """It failed for good: asked the same again, it would fail again."""
+    busy_for: float | None = None
+    """Seconds it asked us to wait."""
     waited: float = 0.0
     """Seconds spent waiting for the generator."""
 
@@ -92,7 +96,7 @@ class Drafting:
                     continue
                 room = MAX_DRAFT - length
                 length += len(piece.text)
-                ending.cut_off = length > MAX_DRAFT
+                ending.cut_off = piece.cut_off or length > MAX_DRAFT
                 for unit in buffer.feed(piece.text[:room]):
                     yield unit
         # A unit that was cut in the middle may say the opposite of what it was going to say.
@@ -132,8 +136,9 @@ async def _next(
         ending.too_slow = not ending.stopped
     except StopAsyncIteration:
         return None
-    except ModelUnavailable:
-        ending.model_failed = True
+    except ModelUnavailable as error:
+        ending.model_failed, ending.refused = True, isinstance(error, ModelRefused)
+        ending.busy_for = error.after if isinstance(error, ModelBusy) else None
     finally:
         for task in (pulling, stopping):
             if task is not None and not task.done():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from citebot.access import LiveReaders
@@ -10,20 +10,24 @@ from citebot.answering import texts
 from citebot.answering.collapse import NearDuplicates
 from citebot.answering.contextualise import Contextualiser, Standalone
 from citebot.answering.decide import Decider, Decision
-from citebot.answering.evidence import SentenceVectors
+from citebot.answering.evidence import RecentVectors, SentenceVectors
 from citebot.answering.fuse import Fusion, Weights
 from citebot.answering.hooks import Hooks
 from citebot.answering.lexical import Lexical
 from citebot.answering.load import LOADED, Loaded, Loader
 from citebot.answering.rerank import Reranking
 from citebot.answering.retrieve import Retrieved, Retriever
+from citebot.answering.rewriting import Rewriting
 from citebot.answering.trace import Trace
 from citebot.answering.versions import Versions
+from citebot.budgets import Grant
 from citebot.model import Question, ScoredPassage
-from citebot.ports import Embedder, Index, IndexHits, Reranker
+from citebot.ports import Embedder, Index, IndexHits, Reranker, Used
 from citebot.settings import AnsweringSettings
 from citebot.storage import Database
 
+Begin = Callable[[], Awaitable[Used]]
+"""Called before a call of a model; raises `ModelUnavailable` when it may not be made."""
 _NOTHING = Retrieved(IndexHits({}))
 
 
@@ -65,6 +69,7 @@ class Gathering:
         hooks: Hooks,
         settings: AnsweringSettings,
         live: LiveReaders | None = None,
+        rewriting: Rewriting | None = None,
     ) -> None:
         weights = Weights(
             words=settings.weight_words,
@@ -74,8 +79,10 @@ class Gathering:
         )
         self._settings = settings
         self._embedder = embedder
+        self._recent = RecentVectors()
         self._hooks = hooks
         self._contextualiser = Contextualiser(context_weight=settings.context_weight)
+        self._rewriting = rewriting
         self._retriever = Retriever(index, embedder, candidates=settings.candidates)
         self._fusion = Fusion(weights, depth=settings.candidates)
         self.loader = Loader(database, live)
@@ -84,11 +91,24 @@ class Gathering:
         self._reranking = Reranking(reranker)
         self._decider = Decider()
 
-    async def search(self, question: Question, trace: Trace, *, limit: int = LOADED) -> Found:
-        """Contextualise, retrieve, fuse, load, rerank."""
+    async def search(
+        self,
+        question: Question,
+        trace: Trace,
+        *,
+        limit: int = LOADED,
+        grant: Grant | None = None,
+        rewrite: Begin | None = None,
+    ) -> Found:
+        """Contextualise, retrieve, fuse, load, rerank. With `rewrite` a model may be asked what the question means."""
         with trace.stage("contextualise") as facts:
             standalone = await self._contextualiser.run(question)
-            facts |= {"turns": len(question.history), "leans": standalone.leans, "terms": len(standalone.terms)}
+            facts |= {"turns": len(question.history), "leans": standalone.leans}
+            if rewrite is not None and self._rewriting is not None and question.audience.principals:
+                asked = trace.elapsed_ms()
+                ruled, standalone = standalone, await self._rewriting.run(question, standalone, begin=rewrite)
+                facts |= {"rewritten": standalone is not ruled, "model_ms": round(trace.elapsed_ms() - asked, 2)}
+            facts["terms"] = len(standalone.terms)
         with trace.stage("retrieve") as facts:
             retrieved = await self._retriever.run(question, standalone) if question.audience.principals else _NOTHING
             facts |= {name: len(scores) for name, scores in retrieved.hits.legs.items()}
@@ -103,14 +123,16 @@ class Gathering:
         trace.facts["withheld"] = loaded.withheld
         kept = await self._hooked(question, loaded, trace)
         with trace.stage("rerank") as facts:
-            ranked = await self._reranking.run(standalone.text, kept)
+            ranked = await self._reranking.run(standalone.text, kept, grant=grant)
             facts["model_ms"] = round(ranked.ms, 2)
         return Found(standalone, retrieved, ranked.passages, (*retrieved.notes, *ranked.notes))
 
-    async def run(self, question: Question, trace: Trace) -> Gathered:
+    async def run(
+        self, question: Question, trace: Trace, *, grant: Grant | None = None, rewrite: Begin | None = None
+    ) -> Gathered:
         """Search, then drop copies and superseded versions, and decide."""
-        found = await self.search(question, trace)
-        sentence_vectors = SentenceVectors(self._embedder if found.retrieved.vector else None)
+        found = await self.search(question, trace, grant=grant, rewrite=rewrite)
+        sentence_vectors = SentenceVectors(self._embedder if found.retrieved.vector else None, self._recent)
         with trace.stage("collapse") as facts:
             lexical = Lexical(found.standalone.terms, found.passages)
             single = await self._duplicates.run(found.passages, lexical)

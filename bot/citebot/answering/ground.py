@@ -22,7 +22,14 @@ CONTENT_SHARE = 0.75
 """Share of a sentence's content words that the cited passages must have."""
 SAME_STATEMENT = (0.6, 0.3)
 """Shares of its content words from which a source's sentence is about the same; the second for joined sentences."""
-_CITED = re.compile(r"\s*[\[【]\s*(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\s*[\]】]")
+_CITED = re.compile(
+    r"""`[^`\n]*`                                                   # code: its brackets are no citations
+      | (?:(?<!\s)\s+)?\\?[\[【]{1,3}\s*(?:\^\s*)?(?:[-+]\s*)?
+        (?P<numbers>\d{1,9}(?:\s*[,;]\s*\d{1,9})*|\d{1,3}\s*[–-]\s*\d{1,3})
+        \s*(?:†[^\]】\n]{0,80}+)?\\?[\]】]{1,3}""",
+    re.VERBOSE,
+)
+_DECLINES = re.compile(r"\[0\][.!?]?\s*$")
 _BULLET = re.compile(r"^\s*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-z][.)])\s+")
 _QUOTED = re.compile(r"[“„«\"]([^“”„«»\"]{2,}?)[”“»\"]|`([^`]+)`")
 _MARKS = re.compile(r"[*_`~#|>]+|\s+")
@@ -128,15 +135,26 @@ class Grounding:
         return tuple(text for score, text in scored if score > 0.15 and score >= 0.8 * best)[:4]
 
 
+def declines(unit: Unit) -> bool:
+    """Whether a unit says, as a model is told to say it, that the passages do not answer the question."""
+    return _DECLINES.search(unit.text) is not None and _split_citations(unit)[1] == [0]
+
+
 def _split_citations(unit: Unit) -> tuple[str, list[int]]:
     if unit.kind == "code":
         return unit.text, []
     cited: list[int] = []
     for match in _CITED.finditer(unit.text):
-        ends = [int(digits) for digits in re.findall(r"\d+", match.group(1))]
-        is_range = re.search(r"\d\s*[–-]\s*\d", match.group(1)) and len(ends) == 2
-        cited += range(ends[0], min(ends[1], ends[0] + 20) + 1) if is_range else ends
-    return _CITED.sub("", unit.text).strip(), list(dict.fromkeys(cited))
+        if match["numbers"]:
+            ends = [int(digits) for digits in re.findall(r"\d+", match["numbers"])]
+            is_range = re.search(r"\d\s*[–-]\s*\d", match["numbers"]) and len(ends) == 2
+            cited += range(ends[0], min(ends[1], ends[0] + 20) + 1) if is_range else ends
+    return without_numbers(unit.text), list(dict.fromkeys(cited))
+
+
+def without_numbers(text: str) -> str:
+    """Running text without whatever looks like a citation; the numbers that hold are written behind it."""
+    return _CITED.sub(lambda match: "" if match["numbers"] else match.group(), text).strip()
 
 
 def _flat(text: str) -> str:
@@ -170,7 +188,7 @@ def _likeness(one: ReadUnit, flat: str, wanted: set[str]) -> float:
 
 def _share(content: Collection[str], sources: Sequence[_Source]) -> float:
     if not content:
-        return 1.0
+        return 0.0  # "Yes." and "It is not so." say much, and nothing that can be compared
     return sum(any(word in source.stems for source in sources) for word in content) / len(content)
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import structlog
 
 from citebot.answering import texts
+from citebot.budgets import Grant
+from citebot.calls import RERANK_SECONDS
 from citebot.errors import ModelUnavailable
 from citebot.model import ScoredPassage
-from citebot.ports import Reranker
+from citebot.ports import Reranker, unmetered
 
 log = structlog.get_logger("citebot.answering")
-
-RERANK_SECONDS = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,18 @@ class Reranking:
         self._reranker = reranker
         self._depth = depth
 
-    async def run(self, question: str, hits: Sequence[ScoredPassage]) -> Ranked:
+    async def run(self, question: str, hits: Sequence[ScoredPassage], *, grant: Grant | None = None) -> Ranked:
         """Order by the reranker's scores, which join the legs as `rerank`."""
         if self._reranker is None or len(hits) < 2:
             return Ranked(tuple(hits))
+        if grant is not None and not grant.pays_for(self._reranker):
+            return Ranked(tuple(hits), (texts.SIMPLE_RANKING,))
         clock = asyncio.get_running_loop().time
         begun = clock()
         short, rest = hits[: self._depth], hits[self._depth :]
         try:
-            scores = await asyncio.wait_for(self._reranker.rerank(question, short), RERANK_SECONDS)
+            used = await grant.call(self._reranker) if grant is not None else unmetered
+            scores = await asyncio.wait_for(self._reranker.rerank(question, short, used=used), RERANK_SECONDS)
         except (ModelUnavailable, TimeoutError) as error:
             log.warning("reranking failed", error=type(error).__name__)
             return Ranked(tuple(hits), (texts.SIMPLE_RANKING,), (clock() - begun) * 1000)

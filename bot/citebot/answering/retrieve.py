@@ -10,15 +10,13 @@ import structlog
 from citebot.answering import texts
 from citebot.answering.contextualise import Standalone
 from citebot.answering.vectors import lean
+from citebot.calls import EMBED_SECONDS, FIRST_EMBED_SECONDS
 from citebot.errors import IndexUnavailable, ModelUnavailable
 from citebot.model import Embedding, Question
 from citebot.ports import Embedder, Index, IndexHits, IndexQuery
 
 log = structlog.get_logger("citebot.answering")
 
-EMBED_SECONDS = 1.0
-FIRST_EMBED_SECONDS = 15.0
-"""The first question may have to wait for the model to be loaded."""
 SEARCH_SECONDS = 5.0
 EARLIER_WEIGHT = 0.1
 LEANING_WEIGHT = 0.6

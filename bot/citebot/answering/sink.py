@@ -54,6 +54,12 @@ def clean(text: str) -> str:
     return _clean_lines(text)
 
 
+def clean_words(text: str) -> str:
+    """What a person typed, for a place where nothing is markup: without addresses, calls and what cannot be seen."""
+    visible = _LINE_SEPARATOR.sub("\n", _visible(_SURROGATE.sub("\ufffd", text)))
+    return _MENTION_WORD.sub("", without_addresses(visible))
+
+
 def _visible(text: str) -> str:
     return _JOINER.sub("", _INVISIBLE.sub("", text))
 
@@ -69,7 +75,7 @@ def _clean_fence(text: str) -> str:
     """A code block: shown as it is, but addresses and mentions are no more welcome there; the fence is closed."""
     lines = text.strip("\n").splitlines()
     fence = "~~~" if lines[0].lstrip().startswith("~~~") else "```"
-    language = re.sub(r"[^\w+#.-]", "", lines[0].lstrip().lstrip("`~"))[:20]
+    language = re.sub(r"[^\w+#-]", "", lines[0].lstrip().lstrip("`~"))[:20]
     body = lines[1:]
     if body and body[-1].strip().startswith(fence):
         body = body[:-1]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from citebot.ports import Usage, Used, unmetered
+
 
 @dataclass(slots=True)
 class Trace:
@@ -27,6 +29,17 @@ class Trace:
             yield entry
         finally:
             entry["ms"] = round((perf_counter() - begun) * 1000, 2)
+
+    def counted(self, what: str, used: Used = unmetered) -> Used:
+        """The same, and count the calls of models under this name in the fact `calls`, and by model in `models`."""
+
+        def count(usage: Usage) -> None:
+            used(usage)
+            for fact, name in (("calls", what), ("models", usage.model)):
+                counts = self.facts.setdefault(fact, {})
+                counts[name] = counts.get(name, 0) + usage.calls
+
+        return count
 
     def elapsed_ms(self) -> float:
         """Since the question came in."""
