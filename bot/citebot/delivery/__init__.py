@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from citebot.delivery.contracts import Assignment, Handler, Notice, Outcome, Patience, Reply, Sender
+from citebot.delivery.contracts import Assignment, Handler, Notice, Outcome, Patience, Reply, Sender, Silence
 from citebot.delivery.service import Delivery
 from citebot.storage.envelopes import Post
 
-__all__ = ["Assignment", "Delivery", "Handler", "Notice", "Outcome", "Patience", "Post", "Reply", "Sender"]
+__all__ = ["Assignment", "Delivery", "Handler", "Notice", "Outcome", "Patience", "Post", "Reply", "Sender", "Silence"]

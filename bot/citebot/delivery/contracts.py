@@ -24,7 +24,7 @@ class Assignment:
     inbound: Inbound
     to: Outbound
     """Where to show progress. Its key is the same in every attempt and in the final post, so that
-    `platform.open_answer(to)` finds the one message again."""
+    opening it finds the one message again."""
     asked_at: datetime
     """UTC, naive."""
     guard: Callable[[Transaction], None]
@@ -32,6 +32,9 @@ class Assignment:
     another worker has the question, so that nothing is written twice."""
     stopped: asyncio.Event
     """Set when the asker wants it to end: finish with what there is."""
+    late: bool = False
+    """An answer for now stands there. It stays as it is until there is a better one, which the sender shows in its
+    place: nothing is shown on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Reply:
 
     answer: Answer
     trace: Mapping[str, Any]
+    for_now: bool = False
+    """It is shown, but the question is tried again for a while; what comes then takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,12 @@ class Notice:
     text: str
 
 
-Outcome = Reply | Notice
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nobody had called us, and there is nothing to say: nothing is shown, and what was said is forgotten."""
+
+
+Outcome = Reply | Notice | Silence
 Handler = Callable[[Assignment], Awaitable[Outcome]]
 """Answers a question, streaming to the platform on the way; the final text is not its business but the sender's.
 
@@ -57,7 +67,7 @@ Raising `NotAllowed` or `WrongUse` ends the question with that sentence; any oth
 It may be cancelled at any await, when the lease was lost or the process must end.
 """
 Sender = Callable[[Post], Awaitable[Mapping[str, Json] | None]]
-"""Shows a post: `open_answer(post.to)` and then `finish(answer)` or `abort(notice)`; called again after a crash."""
+"""Shows a post: opens the answer at `post.to`, then `finish(answer)` or `abort(notice)`; called again after a crash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +78,14 @@ class Patience:
     """Between attempts at one question: about ten minutes in all, then an honest notice."""
     send_delays: tuple[float, ...] = (1.0, 2.0, 5.0, 15.0, 60.0, 300.0, *(900.0,) * 95)
     """Between attempts at one post: about a day."""
+    late_first: float = 15.0
+    """Until a question that was answered for now is tried again; the pause doubles up to `late_most`."""
+    late_most: float = 120.0
+    late_window: float = 600.0
+    """How long it is tried; the text shown to people says this too."""
     poll: float = 1.0
     """Between two looks at a queue that nobody woke us for."""
-    senders: int = 4
+    senders: int = 8
     """Posts sent at the same time."""
     tidy: float = 3600.0
     """Between two removals of rows finished long ago."""

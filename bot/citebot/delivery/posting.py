@@ -7,12 +7,15 @@ import structlog
 from citebot.delivery.answering import describe
 from citebot.delivery.contracts import Patience, Sender
 from citebot.delivery.threads import Transactor
-from citebot.errors import LeaseLost, Retry
+from citebot.errors import CannotShow, LeaseLost, Retry
 from citebot.model import Json
 from citebot.storage import Transaction, work
 from citebot.storage.failpoints import failpoint
 
 log = structlog.get_logger("citebot.delivery")
+
+TOLD_MOST = 15.0
+"""Seconds until the next attempt at most, where the platform named a shorter time: there are others who wait."""
 
 
 class Posting:
@@ -47,10 +50,12 @@ class Posting:
 
     async def _failed(self, job: work.Job, error: Exception) -> None:
         why = describe(error)
-        if job.attempts > len(self._delays):
+        if isinstance(error, CannotShow) or job.attempts > len(self._delays):
             log.error("post given up", job=job.id, attempts=job.attempts, error=why)
             await self._transactor.write(lambda tx: work.dead(tx, job, why=why))
             return
-        after = max(self._delays[job.attempts - 1], (error.after or 0.0) if isinstance(error, Retry) else 0.0)
+        after = self._delays[job.attempts - 1]
+        if isinstance(error, Retry) and error.after is not None:
+            after = max(error.after, min(after, TOLD_MOST))
         log.warning("post failed", job=job.id, attempt=job.attempts, again_in=after, error=why)
         await self._transactor.write(lambda tx: work.retry(tx, job, after=after, why=why))

@@ -54,11 +54,12 @@ class Pump:
         try:
             while not self._draining:
                 self._woken.clear()
-                claimed = await self._claim(self._slots - len(self._running))
+                free = self._slots - len(self._running)
+                claimed = await self._claim(free)
                 for job in claimed:
                     self._start(job)
                 self._idle = not claimed and not self._running
-                if not claimed:
+                if len(claimed) < max(1, free):  # else there may be more
                     await self._wait()
             while self._running:
                 # `drain` cancels what is left when its time is over.

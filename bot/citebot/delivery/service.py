@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import TypeVar
 
 import structlog
 
-from citebot.delivery.answering import WITHDRAWN, Answering, key
+from citebot.delivery.answering import WITHDRAWN, Answering, job_of, key, show_as_it_is
 from citebot.delivery.contracts import Handler, Patience, Sender
+from citebot.delivery.door import Door
 from citebot.delivery.posting import Posting
 from citebot.delivery.pump import Pump
 from citebot.delivery.threads import Transactor
-from citebot.errors import StorageError
+from citebot.errors import NotAllowed, StorageError
+from citebot.model import Person
 from citebot.ports import Inbound, Outbound
 from citebot.settings import DeliverySettings
-from citebot.storage import Database, Transaction, purge, work
+from citebot.storage import Database, Transaction, answers, purge, shown, work
 from citebot.storage.envelopes import Post
 from citebot.storage.failpoints import failpoint
 
 log = structlog.get_logger("citebot.delivery")
+
+T = TypeVar("T")
+NOT_YOURS = "There is no such question, or it was not yours."
+DESK = 4
+"""Threads for what people wait for at once."""
 
 
 class Delivery:
@@ -43,8 +51,10 @@ class Delivery:
         self._settings = settings
         self._patience = patience
         self._transactor = Transactor(database, settings.workers + patience.senders + 2)
+        self._door = Door(database)
+        self._desk = Transactor(database, DESK)
         self._answering = Answering(self._transactor, handler, patience)
-        posting = Posting(self._transactor, sender, patience)
+        self._posting = Posting(self._transactor, sender, patience)
         self._inbox = Pump(
             self._transactor,
             "inbox",
@@ -57,7 +67,7 @@ class Delivery:
         self._outbox = Pump(
             self._transactor,
             "outbox",
-            posting.handle,
+            self._show,
             slots=patience.senders,
             lease=settings.lease,
             poll=patience.poll,
@@ -66,13 +76,7 @@ class Delivery:
 
     async def accept(self, inbound: Inbound) -> int:
         """Keep a question and return its id; after this it will be answered, or honestly refused, whatever happens."""
-
-        def keep(tx: Transaction) -> tuple[int, bool]:
-            kept = work.accept(tx, inbound)
-            failpoint("before-inbox-commit")
-            return kept
-
-        job, new = await self._transactor.write(keep, durable=True)
+        job, new = await self._door.take(inbound)
         failpoint("after-inbox-commit")
         if new:
             self._inbox.wake()
@@ -80,18 +84,60 @@ class Delivery:
         return job
 
     async def stop(self, job: int) -> None:
-        """End a question: one that this process works on ends where it is, one that nobody has begun is withdrawn."""
-        if self._answering.stop(job):
-            return
+        """End a question: one that this process works on ends where it is, one that nobody has begun is withdrawn.
+
+        What was answered for now stays, and nobody waits for more.
+        """
+        going = self._answering.stop(job)
 
         def withdraw(tx: Transaction) -> None:
             inbound = work.withdraw(tx, job)
-            if inbound is not None:
-                to = Outbound(inbound.conversation, inbound.message_id, key(job))
-                work.plan(tx, Post(to, notice=WITHDRAWN), inbox_id=job)
+            if inbound is None or inbound.unprompted:
+                return
+            to = Outbound(inbound.conversation, inbound.message_id, key(job))
+            if answers.of_question(tx, job) is not None:
+                show_as_it_is(tx, job, to)
+                return
+            work.plan(tx, Post(to, notice=WITHDRAWN), inbox_id=job)
 
-        await self._transactor.write(withdraw)
+        try:
+            await self._desk.write(withdraw)
+        except StorageError:
+            if not going:
+                raise
         self._outbox.wake()
+
+    async def again(self, shown_key: str, asker: Person, *, anew: bool) -> bool:
+        """Begin a question anew that ended without an answer; False when there is nothing to begin."""
+        job = job_of(shown_key)
+
+        def reopen(tx: Transaction) -> bool:
+            inbound = work.inbound_of(tx, job) if job is not None else None
+            if job is None or inbound is None or inbound.asker.id != asker.id:
+                raise NotAllowed(NOT_YOURS)
+            if not work.reopen(tx, job):
+                return False
+            shown.reopen(tx, shown_key, anew=anew)
+            return True
+
+        begun = await self._desk.write(reopen)
+        if begun:
+            self._inbox.wake()
+        return begun
+
+    async def plan(self, planning: Callable[[Transaction], T]) -> T:
+        """Write something that plans posts, in one transaction; they are sent at once."""
+        result = await self._desk.write(planning)
+        self._outbox.wake()
+        return result
+
+    async def look(self, reading: Callable[[Transaction], T]) -> T:
+        """Look something up that a platform waits for: it never queues behind the work on questions."""
+        return await self._desk.read(reading)
+
+    async def note(self, writing: Callable[[Transaction], T]) -> T:
+        """Write something that a platform waits for."""
+        return await self._desk.write(writing)
 
     async def run(self) -> None:
         """Answer and send until `drain`; cancelled, it gives back what it holds."""
@@ -115,10 +161,16 @@ class Delivery:
     def close(self) -> None:
         """End the threads, once `run` has ended."""
         self._transactor.close()
+        self._door.close()
+        self._desk.close()
 
     async def _answer(self, job: work.Job) -> None:
         await self._answering.handle(job)
         self._outbox.wake()
+
+    async def _show(self, job: work.Job) -> None:
+        await self._posting.handle(job)
+        self._inbox.wake()
 
     async def _tidy(self) -> None:
         while True:
