@@ -1,0 +1,166 @@
+"""English."""
+
+from __future__ import annotations
+
+from citebot.conversing.words import Counted, Texts
+
+ENGLISH = Texts(
+    language="en",
+    and_="and",
+    thousands=",",
+    queued="Waiting for its turn",
+    searching="Searching",
+    searching_sources="Searching {count} sources",
+    reading="Reading",
+    reading_passages="Reading {count} passages",
+    writing="Writing",
+    still_working="Still working…",
+    no_question="I could not find a question in that. Please ask it in a few words.",
+    nothing_found="I don't know: I found nothing about this in the documents that may be used here.",
+    unknown="I don't know. The closest I found: {titles}.",
+    unsupported="I could not back an answer with sources.",
+    unsupported_closest="I could not back an answer with sources. The closest I found: {titles}.",
+    cannot_write="I can't write an answer now. These passages fit best: {numbers}",
+    cannot_write_yet=(
+        "I can't write an answer now. These passages fit best: {numbers}. "
+        "I will update this message if the model is back within 10 minutes."
+    ),
+    not_written=(
+        "I can't write an answer now. These passages fit best: {numbers}. "
+        "The model did not come back within 10 minutes. Please ask again."
+    ),
+    busy="Busy: about {seconds} s.",
+    keywords_only="keyword search only",
+    partial_index="part of the index did not answer",
+    simple_ranking="simple ranking used",
+    stopped_early="Stopped before anything was written.",
+    stopped="stopped before it was finished",
+    too_slow="cut off: writing took too long",
+    cut_off="cut off: the draft was too long",
+    broken_off="cut off: the model stopped writing",
+    question_cut="only the first {limit} characters of the question were read",
+    not_read="I did not read {names}",
+    read_in_part="I read only a part of {names}",
+    groups_unchecked=(
+        "documents for your groups in {sources} may be left out: "
+        "who is in these groups was not checked for too long, and counts again once the source is read"
+    ),
+    readers_unchecked="documents in {sources} are left out: the source did not say who may read them now",
+    older_version="an older version says otherwise: “{title}”",
+    open_to_all="anybody may have written {titles}",
+    older_version_of="an older version says otherwise: “{title}” of {day}",
+    given_up="I could not answer this question, although I tried several times. Please ask it again later.",
+    withdrawn="Stopped before it was begun.",
+    withheld=(
+        "This answer cites something that has changed since, or that may not be shown here any more. Please ask again."
+    ),
+    not_yours="There is no such answer, or it was not shown to you.",
+    not_asked="Only those who were asked can save an answer.",
+    nobody_to_ask="I know nobody here whom I could ask.",
+    asked_too_often="You have asked people often today. Please ask them yourself, or again tomorrow.",
+    search_down="Search is down; I saved your question and will answer here.",
+    not_saved="I could not save your question. Please ask again in a moment.",
+    cannot_save="I can't save right now. Please tell whoever runs me.",
+    asked_at="asked at {time}",
+    source_old="{source} last read {age} ago",
+    budget_spent="Today's limit is used up (resets 00:00 UTC). Passages only: {numbers}",
+    not_here="I can't see this channel. Invite me, or ask me in a direct message.",
+    files_ask="What would you like to know? Write your question together with the file.",
+    thread_full="There are many answers in this thread already. Please ask in a new one.",
+    only_asker="Only the person who asked, or an admin, can do that.",
+    gone="This answer is not there any more.",
+    sources="Sources",
+    closest="Closest documents",
+    updated="updated {day}",
+    helpful="Helpful",
+    not_helpful="Not helpful",
+    delete="Delete this answer",
+    delete_confirm="Delete this answer for everybody?",
+    ask_again="Ask again",
+    ask_people="Ask a human",
+    people_called="I have asked them in the thread.",
+    people_called_already="They have been asked about this already.",
+    people_asked="{people} {asker} would like to know:",
+    people_hint="Please reply in this thread. What you write can be saved as an answer.",
+    people_answered="Answered by {name}",
+    answer_offer="Is that the answer to “{question}”? Then I can give it the next time.",
+    save_answer="Save as answer",
+    answer_saved="Saved. Who can read this channel will find it.",
+    answer_saved_already="There is an answer to this question already.",
+    not_done="That did not work. Please try it again in a moment.",
+    share="Share to channel",
+    shared="Shared. Only what everybody in the channel may read was used.",
+    offer_alone="I can answer this for you alone, from documents that not everybody here may read.",
+    answer_alone="Answer me alone",
+    thanks="Thank you. That helps to make answers better.",
+    remove_answer="Remove",
+    keep_answer="Keep",
+    why_title="What was wrong?",
+    why_label="What would have helped you?",
+    why_hint="Whoever looks after the answers reads this together with your question.",
+    ask_empty="Write your question after the command: {command} {example}",
+    ask_looking="Looking for an answer to: {question}",
+    ask_title="Ask about this",
+    ask_label="Your question",
+    ask_about="About this message:",
+    ask_example="How do I book a meeting room?",
+    ask_private="Only you will see the answer.",
+    ask_hint="Leave it empty to ask what the message asks.",
+    asked_by="{user} asked: {question}",
+    ask_submit="Ask",
+    send="Send",
+    cancel="Cancel",
+    help=(
+        "I answer questions from what your team has written, and say where it stands.\n"
+        "• Mention {bot} in a channel, or write to me directly.\n"
+        "• {command} followed by a question: only you see the answer.\n"
+        "• “Ask about this” in the menu of a message: only you see the answer.\n"
+        "• Go on asking in the thread; I know what was said before.\n"
+        "I use only what everybody who sees the answer may read, and when I don't know, I say so."
+    ),
+    help_words=("help", "?"),
+    no_sources="Nothing yet: no source is set up, or none is open to you.",
+    documents=Counted("1 document", "{count} documents"),
+    more_sources=Counted("and 1 more source", "and {count} more sources"),
+    read_ago="read {age} ago",
+    never_read="not read yet",
+    paused="paused, read {age} ago",
+    failing="cannot be read now, last read {age} ago",
+    no_source="There is no source “{name}”. “citebot source list” shows the names.",
+    admins_only="Only an admin can do that.",
+    keepers_only="Only an admin, or whoever made this channel, can do that.",
+    muted="I am muted in this channel. Ask me with {command}, or in a direct message.",
+    admin_help=(
+        "• `{command} admin status`: the sources, how fresh they are, and what is wrong\n"
+        "• `{command} admin sync NAME`: read a source now\n"
+        "• `{command} admin pause NAME`, `{command} admin resume NAME`: read it no more, or again\n"
+        "• `{command} admin mute`, `{command} admin unmute`: say nothing in this channel, or again\n"
+        "• `{command} settings`: sources, tone and limits of this channel"
+    ),
+    admin_problems="What is wrong",
+    admin_well="Nothing is wrong.",
+    admin_work="{waiting} waiting, {parked} could not be read",
+    admin_reading="Reading {name}…",
+    admin_read="{name} is read: {listed} listed, {saved} fetched, {removed} removed, {failed} failed.",
+    admin_paused="{name} is paused. What is known of it stays.",
+    admin_resumed="{name} is read again.",
+    admin_muted="I am muted in this channel; {command} still works.",
+    admin_unmuted="I answer in this channel again.",
+    settings_title="Settings",
+    settings_save="Save",
+    settings_saved="Saved.",
+    settings_where="These settings count in {channel} alone.",
+    settings_sources="Sources that are searched",
+    settings_sources_hint="None chosen: all of them.",
+    settings_answers="Whom I answer",
+    settings_answers_choices=("Whoever mentions me", "Every question asked here, if I know something"),
+    settings_tone="How much I write",
+    settings_tone_choices=("A sentence or two", "As usual", "All that matters"),
+    settings_per_person="Questions a day of one person",
+    settings_per_day="Questions a day of all together",
+    settings_budget_hint="0: any number. After that I show passages only.",
+    just_now="a moment",
+    minutes=Counted("1 minute", "{count} minutes"),
+    hours=Counted("1 hour", "{count} hours"),
+    days=Counted("1 day", "{count} days"),
+)
