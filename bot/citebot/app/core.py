@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -16,10 +15,14 @@ from typing import Any
 from citebot.access import Directory, LiveReaders
 from citebot.answering import AnswerPath
 from citebot.app.events import Events
+from citebot.app.groups import GroupLists
 from citebot.app.held import HeldSources
 from citebot.app.live import LiveSources
+from citebot.app.meter import Kind, Meter
 from citebot.app.sources import known_source, source_context, source_of, state_dir
 from citebot.app.threads import in_own_thread
+from citebot.budgets import Budgets
+from citebot.calls import Calls
 from citebot.errors import CitebotError
 from citebot.ingest import EmbeddingWorker, Feeder, SyncProgress, SyncRunner
 from citebot.model import AnswerEvent, Audience, Conversation, Passage, Person, Question, ScoredPassage, Turn
@@ -70,6 +73,8 @@ class Citebot:
     embedder: Embedder | None
     reranker: Reranker | None
     generator: Generator
+    calls: Calls = field(default_factory=Calls)
+    """The models behind these three, and what is wrong with them."""
 
     @cached_property
     def path(self) -> AnswerPath:
@@ -82,8 +87,15 @@ class Citebot:
             generator=self.generator,
             hooks=self.plugins,
             live=self.live,
+            budgets=self.budgets,
+            poll=self.settings.ingest.poll,
             settings=self.settings.answering,
         )
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        """What models may cost."""
+        return Budgets(self.database, self.settings.budgets)
 
     @cached_property
     def live(self) -> LiveReaders:
@@ -98,9 +110,19 @@ class Citebot:
         return Events(self.database, self.held)
 
     @cached_property
+    def meter(self) -> Meter:
+        """Counts what reads of sources do."""
+        return Meter()
+
+    @cached_property
     def held(self) -> HeldSources:
         """Sources as they are called beside their syncs."""
-        return HeldSources(self.plugins, self.settings)
+        return HeldSources(self.plugins, self.settings, self.database)
+
+    @cached_property
+    def groups(self) -> GroupLists:
+        """Groups of sources that are read seldom."""
+        return GroupLists(self.database, self.plugins, self.settings, self.held)
 
     @cached_property
     def feeder(self) -> Feeder:
@@ -208,14 +230,14 @@ class Citebot:
         full: bool = False,
     ) -> SyncProgress:
         """Read one source now and bring the index up to date with it."""
-        options: dict[str, Any] = {"progress": progress, "allow_removals": allow_removals, "full": full}
-        result = await self._in_thread(name, SyncRunner.run, stop, options)
+        options: dict[str, Any] = {"allow_removals": allow_removals, "full": full}
+        result = await self._in_thread(name, "regular", stop, progress, options)
         await self.plugins.sync_finished(source=name, counts=result.counts())
         return result
 
     async def sync_urgent(self, name: str, *, stop: Callable[[], bool] | None = None) -> SyncProgress:
         """Read only the documents of one source that events have named."""
-        return await self._in_thread(name, SyncRunner.run_urgent, stop, {})
+        return await self._in_thread(name, "urgent", stop, None, {})
 
     async def urgent_sources(self) -> list[str]:
         """The sources with such documents."""
@@ -229,8 +251,9 @@ class Citebot:
     async def _in_thread(
         self,
         name: str,
-        work: Callable[[SyncRunner], SyncProgress],
+        kind: Kind,
         stop: Callable[[], bool] | None,
+        progress: Callable[[SyncProgress], None] | None,
         options: dict[str, Any],
     ) -> SyncProgress:
         ending = threading.Event()
@@ -238,12 +261,22 @@ class Citebot:
         def run() -> SyncProgress:
             with self.database.read() as tx:
                 row = known_source(tx, name)
-            source = source_of(row, self.plugins, self.settings)
+            source = source_of(row, self.plugins, self.settings, self.database)
 
             def ended() -> bool:
                 return ending.is_set() or (stop is not None and stop())
 
-            with source_context(self.settings, name, stop=ended) as context:
+            with (
+                self.meter.run(name, kind=kind, stopped=ended, show=progress) as metered,
+                source_context(
+                    self.settings,
+                    name,
+                    stop=ended,
+                    progress=metered.note,
+                    counted=metered.ask,
+                    cookies=self.held.session(row, source),
+                ) as context,
+            ):
                 runner = SyncRunner(
                     self.database,
                     source,
@@ -251,10 +284,13 @@ class Citebot:
                     context=context,
                     settings=self.settings.ingest,
                     document_fetched=self.plugins.document_fetched_sync,
-                    holder=self._holder,
+                    progress=metered.show,
                     **options,
                 )
-                return work(runner)
+                try:
+                    return runner.run() if kind == "regular" else runner.run_urgent()
+                finally:
+                    metered.show(runner.progress)
 
         running = in_own_thread(run, name=f"sync {name}")
         try:
@@ -268,11 +304,6 @@ class Citebot:
                 # Cancelled: let it put down what it holds. What hangs is left to die with the process.
                 await asyncio.wait({running}, timeout=STOPPING_SECONDS)
         return running.result()
-
-    @property
-    def _holder(self) -> str:
-        """Who reads sources: whoever owns this data folder on this machine, so that the next start goes on at once."""
-        return f"{socket.gethostname()}:{self.settings.data_dir}"
 
     async def remove_source(self, name: str) -> int:
         """Remove a source with everything from it; returns how many documents it had."""

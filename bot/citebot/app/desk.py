@@ -7,18 +7,23 @@ may no longer read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import structlog
 
+from citebot.answering import texts
+from citebot.answering.path import BUSY, UNWRITTEN
+from citebot.app.consulting import Consulting
 from citebot.app.core import Citebot
 from citebot.app.hooks import hook_route
-from citebot.delivery import Assignment, Delivery, Outcome, Post, Reply
-from citebot.errors import CitebotError, NotAllowed
+from citebot.app.managing import Managing
+from citebot.delivery import Assignment, Delivery, Outcome, Patience, Post, Reply, Silence
+from citebot.delivery.answering import job_of
+from citebot.errors import CitebotError, IndexUnavailable, NotAllowed, Retry
 from citebot.model import (
     Answer,
     Audience,
@@ -34,12 +39,30 @@ from citebot.model import (
     Status,
     TextDelta,
 )
-from citebot.ports import DocumentView, Inbound, OpenAnswer, Platform, SourceStatus
-from citebot.storage import answers, passages
+from citebot.ports import (
+    DocumentView,
+    EditsInPlaces,
+    Inbound,
+    OffersAlone,
+    OpenAnswer,
+    Outbound,
+    Platform,
+    SourceStatus,
+    TellsTrouble,
+)
+from citebot.settings.conversations import ConversationSettings
+from citebot.showing import opener
+from citebot.storage import Transaction, answers, conversations, passages, work
+from citebot.storage import shown as shown_messages
 from citebot.storage.answers import StoredAnswer
+from citebot.storage.conversations import Place
 
 log = structlog.get_logger("citebot.desk")
 
+STILL_SECONDS = 8.0
+BUSY_MOST = 60.0
+"""Seconds that an answer waits for a model which has said how long."""
+LATE = timedelta(minutes=5)
 WITHHELD = (
     "This answer cites something that has changed since, or that may not be shown here any more. Please ask again."
 )
@@ -49,16 +72,28 @@ NOT_YOURS = "There is no such answer, or it was not shown to you."
 class Desk:
     """`citebot.ports.Desk` over an open `Citebot`; also the handler and the sender of `Delivery`."""
 
-    def __init__(self, bot: Citebot, platform: Platform) -> None:
+    def __init__(
+        self,
+        bot: Citebot,
+        platform: Platform,
+        *,
+        routes: Callable[[], Sequence[object]] = tuple,
+        patience: Patience | None = None,
+    ) -> None:
         self._bot = bot
         self._platform = platform
-        self.delivery = Delivery(
+        self._routes = routes
+        self._open = opener(platform, bot.database)
+        self.manage = Managing(bot, platform, self.problems)
+        self.delivery = delivery = Delivery(
             bot.database,
             handler=self.answer,
             sender=self.send,
             settings=bot.settings.delivery,
             platforms={platform.name},
+            patience=patience,
         )
+        self.people = Consulting(bot, platform, delivery, self._restored_there)
 
     # --- for the platform ----------------------------------------------------------------------------------------
 
@@ -68,27 +103,26 @@ class Desk:
     async def stop(self, job: int) -> None:
         await self.delivery.stop(job)
 
-    async def give_feedback(self, feedback: Feedback) -> None:
-        def keep() -> None:
-            with self._bot.database.write() as tx:
-                stored = answers.get(tx, feedback.answer_id)
-                if stored is None or stored.asker != feedback.person.id:
-                    raise NotAllowed(NOT_YOURS)
-                answers.save_feedback(tx, feedback)
+    async def ask_again(self, key: str, asker: Person, *, anew: bool = False) -> bool:
+        return await self.delivery.again(key, asker, anew=anew)
 
-        await asyncio.to_thread(keep)
+    async def give_feedback(self, feedback: Feedback) -> None:
+        def keep(tx: Transaction) -> None:
+            stored = answers.get(tx, feedback.answer_id)
+            if stored is None or stored.asker != feedback.person.id:
+                raise NotAllowed(NOT_YOURS)
+            answers.save_feedback(tx, feedback)
+
+        await self.delivery.note(keep)
         await self._bot.plugins.feedback_received(feedback)
 
     async def show_answer(self, answer_id: str, viewer: Person) -> Answer | None:
-        stored = await asyncio.to_thread(self._stored, answer_id)
+        stored = await self.delivery.look(lambda tx: answers.get(tx, answer_id))
         return await self._for_viewer(stored, viewer)
 
     async def answer_to(self, job: int, viewer: Person) -> Answer | None:
-        def find() -> StoredAnswer | None:
-            with self._bot.database.read() as tx:
-                return answers.of_question(tx, job)
-
-        return await self._for_viewer(await asyncio.to_thread(find), viewer)
+        stored = await self.delivery.look(lambda tx: answers.of_question(tx, job))
+        return await self._for_viewer(stored, viewer)
 
     async def show_document(self, passage_id: int, viewer: Person) -> DocumentView | None:
         return await self._bot.document_for(passage_id, viewer)
@@ -97,55 +131,123 @@ class Desk:
         return await self._bot.sources(viewer.id)
 
     async def problems(self) -> Sequence[str]:
+        return [*await self._unready(), *self._bot.calls.troubles()]
+
+    async def ready(self) -> bool:
+        return not await self._unready()
+
+    async def _unready(self) -> list[str]:
         try:
             await self._bot.sources()
             await self._bot.index.stats()
         except CitebotError as error:
             return [str(error)]
-        return []
+        trouble = self._platform.trouble if isinstance(self._platform, TellsTrouble) else ""
+        return [f"{self._platform.name}: {trouble}"] if trouble else []
+
+    async def settings_of(self, conversation: Conversation) -> ConversationSettings:
+        return await self.delivery.look(lambda tx: conversations.resolve(tx, Place.of(conversation)).settings)
 
     def routes(self) -> Sequence[object]:
-        return [*self._bot.plugins.routes(), hook_route(self._bot.events)]
+        return [*self._routes(), *self._bot.plugins.routes(), hook_route(self._bot.events)]
 
     # --- for the workers -----------------------------------------------------------------------------------------
 
     async def answer(self, assignment: Assignment) -> Outcome:
         """Answer a claimed question, streaming to the platform on the way."""
-        shown = await self._platform.open_answer(assignment.to)
+        unprompted, late = assignment.inbound.unprompted, assignment.late
+        # Whoever did not call us sees nothing until there is something to read; after a crash it may be on show.
+        quiet = late or (unprompted and not await asyncio.to_thread(self._on_show, assignment.to.idempotency_key))
+        shown = None if quiet else await self._open(assignment.to)
         question = await self._question(assignment)
+        before = await self.delivery.look(lambda tx: answers.of_question(tx, assignment.job))
         replies: list[Reply] = []
 
         async def keep(answer: Answer, trace: dict[str, Any]) -> None:
             # Stored by the delivery, in one transaction with the planned post.
-            replies.append(Reply(answer, trace))
+            answer = replace(answer, id=before.id) if before is not None else answer
+            replies.append(Reply(answer, trace, for_now=self._is_for_now(assignment, trace)))
 
-        async with aclosing(self._bot.path.answer(question, stop=assignment.stopped, keep=keep)) as events:
-            async for event in events:
-                await _show(shown, event)
+        waiting = asyncio.create_task(_reassure(shown))
+        try:
+            async with aclosing(self._bot.path.answer(question, stop=assignment.stopped, keep=keep)) as events:
+                async for event in events:
+                    if isinstance(event, CitationAdded | TextDelta):
+                        waiting.cancel()
+                        shown = shown if shown or late else await self._open(assignment.to)
+                    elif isinstance(event, Status) and texts.is_busy(event.note):
+                        waiting.cancel()
+                    if shown is not None:
+                        await _show(shown, event)
+        except IndexUnavailable:
+            if shown is not None:
+                await shown.status(Status("queued", texts.SEARCH_DOWN))
+            raise
+        finally:
+            waiting.cancel()
+            if shown is not None:
+                # Another process may take the end over as soon as it is stored.
+                await shown.rest()
+        await _wait_if_busy(assignment, shown, replies[-1])
+        if unprompted and shown is None and not replies[-1].answer.answered:
+            return Silence()
+        if not assignment.stopped.is_set() and not replies[-1].for_now:
+            await self._offer_alone(assignment.to, question, replies[-1])
         return replies[-1]
 
     async def send(self, post: Post) -> Mapping[str, Json] | None:
         """Show the stored answer, or the sentence that says why there is none."""
-        shown = await self._platform.open_answer(post.to)
+        if post.inquiry:
+            await self.people.send(post)
+            return None
+        shown = await self._open(post.to)
         stored = await asyncio.to_thread(self._stored, post.answer_id) if post.answer_id else None
         if stored is None:
             await shown.abort(post.notice or WITHHELD)
             return None
-        asker = Person(stored.asker, stored.asker_name)
-        audience = await self._audience(stored.conversation, asker)
-        await shown.finish(await self._restored(stored, audience, asker))
+        answer = (await self._restored_there(stored))[0]
+        late = [] if answer.unwritten else await asyncio.to_thread(self._late, post.to)
+        await shown.finish(replace(answer, notes=(*answer.notes, *late)))
         return None
+
+    def _is_for_now(self, assignment: Assignment, trace: Mapping[str, Any]) -> bool:
+        """Whether only passages can be shown, and it can be hoped for a model that works, and be replaced then."""
+        unwritten = trace.get(UNWRITTEN) and not assignment.inbound.unprompted and not assignment.stopped.is_set()
+        if not unwritten or not self._platform.capabilities.edit:
+            return False
+        return not isinstance(self._platform, EditsInPlaces) or self._platform.may_edit(assignment.to)
+
+    async def _offer_alone(self, to: Outbound, question: Question, reply: Reply) -> None:
+        """What a channel may not have its asker may: they are told, and nobody else."""
+        if reply.answer.answered or "refused" in reply.trace or question.conversation.visibility == "dm":
+            return
+        if reply.answer.question.over_budget or not isinstance(self._platform, OffersAlone):
+            return
+        try:
+            alone = await self._bot.audience(question.asker)
+            if alone.principals <= question.audience.principals:
+                return
+            if await self._bot.path.has_more(replace(question, audience=alone), than=question.audience):
+                await self._platform.offer_alone(to, reply.answer.id)
+        except CitebotError as error:
+            log.info("not offered to the asker alone", why=str(error))
 
     async def _question(self, assignment: Assignment) -> Question:
         inbound = assignment.inbound
+        settings = await self.settings_of(inbound.conversation)
         return Question(
             text=inbound.text,
             asker=inbound.asker,
             conversation=inbound.conversation,
             audience=await self._audience(inbound.conversation, inbound.asker),
             history=inbound.history,
-            sources=inbound.sources,
+            sources=inbound.sources or settings.sources,
             asked_at=assignment.asked_at.replace(tzinfo=UTC),
+            tone=settings.tone,
+            over_budget=inbound.over_budget,
+            key=assignment.to.idempotency_key,
+            attachments=inbound.attachments,
+            unread=inbound.unread,
         )
 
     async def _audience(self, conversation: Conversation, asker: Person) -> Audience:
@@ -158,6 +260,18 @@ class Desk:
         with self._bot.database.read() as tx:
             return passages.by_ids(tx, ids)
 
+    def _late(self, to: Outbound) -> list[str]:
+        """What an answer says that comes so late that its asker may have forgotten."""
+        job = job_of(to.idempotency_key)
+        with self._bot.database.read() as tx:
+            asked = work.asked_at(tx, job) if job is not None else None
+            late = asked is not None and self._bot.database.now(tx) - asked > LATE
+        return [texts.asked_at(asked)] if asked is not None and late else []
+
+    def _on_show(self, key: str) -> bool:
+        with self._bot.database.read() as tx:
+            return bool(shown_messages.messages(tx, key))
+
     def _stored(self, answer_id: str) -> StoredAnswer | None:
         with self._bot.database.read() as tx:
             return answers.get(tx, answer_id)
@@ -167,6 +281,12 @@ class Desk:
             return None
         audience = await self._bot.audience(viewer)
         return await self._restored(stored, audience, viewer)
+
+    async def _restored_there(self, stored: StoredAnswer) -> tuple[Answer, Audience]:
+        """The answer as it may be shown where it was asked for, and to whom."""
+        asker = Person(stored.asker, stored.asker_name)
+        audience = await self._audience(stored.conversation, asker)
+        return await self._restored(stored, audience, asker), audience
 
     async def _restored(self, stored: StoredAnswer, audience: Audience, viewer: Person) -> Answer:
         """The answer as it may be shown now: a document that may not be shown takes the whole text with it.
@@ -180,6 +300,8 @@ class Desk:
         checked = await self._bot.live.check(audience, viewer, listed)
         readable = {passage.id: passage for passage in listed if passage.id in checked.readable}
         intact = all(key in readable for key in stored.passage_ids)
+        unwritten = await self._unwritten(stored)
+        worded = {"waiting": texts.will_update, "given_up": texts.not_back}.get(unwritten, str)
         return Answer(
             id=stored.id,
             question=Question(
@@ -189,7 +311,7 @@ class Desk:
                 audience=audience,
                 sources=stored.sources,
             ),
-            text=stored.text if intact else WITHHELD,
+            text=worded(stored.text) if intact else WITHHELD,
             answered=stored.answered and intact,
             citations=tuple(
                 Citation(c.number, readable[c.passage_id], c.sentences) for c in stored.citations if intact
@@ -200,7 +322,36 @@ class Desk:
             confidence=stored.confidence,
             notes=stored.notes if intact else (),
             created=stored.created_at or datetime.now(UTC),
+            unwritten=unwritten,
         )
+
+    async def _unwritten(self, stored: StoredAnswer) -> Literal["", "waiting", "given_up"]:
+        """What of passages without an answer follows from where their question is now."""
+        job = stored.inbox_id
+        if job is None or not stored.trace.get(UNWRITTEN):
+            return ""
+        state = await self.delivery.look(lambda tx: work.state_of(tx, job))
+        if state == "dead":
+            return "given_up"
+        return "waiting" if state in ("ready", "leased") else ""
+
+
+async def _wait_if_busy(assignment: Assignment, shown: OpenAnswer | None, reply: Reply) -> None:
+    """Where the model said how long it is busy, and that is not long, the question is tried once more then."""
+    busy = reply.trace.get(BUSY)
+    if busy is None or busy > BUSY_MOST or assignment.attempt > 1 or assignment.stopped.is_set():
+        return
+    if shown is not None:
+        await shown.status(Status("queued", texts.busy(busy)))
+    raise Retry("The model wants fewer requests.", after=busy)
+
+
+async def _reassure(shown: OpenAnswer | None) -> None:
+    """Say that it goes on, to whoever has waited long for the first word."""
+    await asyncio.sleep(STILL_SECONDS)
+    if shown is not None:
+        with suppress(CitebotError):
+            await shown.status(Status("writing", texts.STILL_WORKING))
 
 
 async def _show(shown: OpenAnswer, event: object) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
 from typing import Any, TypeVar
 
 from citebot.app.sources import source_context, source_of
@@ -14,6 +15,7 @@ from citebot.errors import SourceError
 from citebot.pluginmanager import PluginManager
 from citebot.ports import Source, SourceContext
 from citebot.settings import Settings
+from citebot.storage import Database
 from citebot.storage.sources import SourceRow
 
 T = TypeVar("T")
@@ -31,10 +33,12 @@ class _Held:
 class HeldSources:
     """Calls sources beside their syncs, each in an instance of its own and one call at a time."""
 
-    def __init__(self, plugins: PluginManager, settings: Settings) -> None:
+    def __init__(self, plugins: PluginManager, settings: Settings, database: Database) -> None:
         self._plugins = plugins
+        self._database = database
         self._settings = settings
         self._held: dict[str, _Held] = {}
+        self._sessions: dict[str, tuple[dict[str, Any], CookieJar]] = {}
         self._open = ExitStack()
         self._making = threading.Lock()
 
@@ -58,10 +62,21 @@ class HeldSources:
 
         return await in_own_thread(run, name=f"call {row.name}")
 
+    def session(self, row: SourceRow, source: Source) -> CookieJar | None:
+        """The cookies of its syncs, which are secrets: in memory alone, and only while its settings are the same."""
+        if not source.spec.keeps_session:
+            return None
+        with self._making:
+            settings, cookies = self._sessions.get(row.name, (None, None))
+            if cookies is None or settings != row.settings:
+                cookies = CookieJar()
+                self._sessions[row.name] = row.settings, cookies
+            return cookies
+
     def _of(self, row: SourceRow) -> _Held:
         held = self._held.get(row.name)
         if held is None or held.settings != row.settings:
-            source = source_of(row, self._plugins, self._settings)
+            source = source_of(row, self._plugins, self._settings, self._database)
             context = self._open.enter_context(source_context(self._settings, row.name))
             held = self._held[row.name] = _Held(row.settings, source, context)
         return held

@@ -8,8 +8,21 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from citebot.model import Embedding, ScoredPassage, Status
-from citebot.ports import Draft, Embedder, GenerationRequest, Generator, NoSettings, PartContext, Reranker
+from citebot.calls import closed_after
+from citebot.model import Embedding, ScoredPassage, Status, Turn
+from citebot.ports import (
+    Draft,
+    Embedder,
+    GenerationRequest,
+    Generator,
+    Limited,
+    NoSettings,
+    PartContext,
+    Reranker,
+    Rewrites,
+    Used,
+    unmetered,
+)
 
 
 class _Lazy:
@@ -23,6 +36,9 @@ class _Lazy:
         self._part = part
         self._open = False
         self._opening = asyncio.Lock()
+        # Whoever looks for an ability must not find it where the part has none.
+        if isinstance(part, Limited):
+            self.most = part.most
 
     async def open(self) -> None:
         async with self._opening:
@@ -63,9 +79,9 @@ class LazyReranker(_Lazy):
 
     _part: Reranker
 
-    async def rerank(self, question: str, passages: Sequence[ScoredPassage]) -> list[float]:
+    async def rerank(self, question: str, passages: Sequence[ScoredPassage], *, used: Used = unmetered) -> list[float]:
         await self.open()
-        return await self._part.rerank(question, passages)
+        return await self._part.rerank(question, passages, used=used)
 
 
 class LazyGenerator(_Lazy):
@@ -73,7 +89,18 @@ class LazyGenerator(_Lazy):
 
     _part: Generator
 
+    def __init__(self, part: Generator, context: PartContext | None = None) -> None:
+        super().__init__(part, context)
+        if isinstance(part, Rewrites):
+            self.rewrite = self._rewrite
+
     async def generate(self, request: GenerationRequest) -> AsyncIterator[Draft | Status]:
         await self.open()
-        async for piece in self._part.generate(request):
-            yield piece
+        async with closed_after(self._part.generate(request)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _rewrite(self, question: str, history: Sequence[Turn], *, used: Used = unmetered) -> str:
+        await self.open()
+        assert isinstance(self._part, Rewrites), "asked only where the part can"
+        return await self._part.rewrite(question, history, used=used)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from citebot.access import Directory
 from citebot.app.core import Citebot
 from citebot.app.lazy import LazyEmbedder, LazyGenerator, LazyReranker
+from citebot.calls import Callee, Calls, CarefulEmbedder, CarefulGenerator, CarefulReranker, Kind, Patience
 from citebot.errors import CitebotError, DataFolderBusy
 from citebot.pluginmanager import PluginManager
 from citebot.ports import PartContext
@@ -19,6 +20,8 @@ from citebot.storage import Database, schema
 from citebot.storage.folder_lock import FolderLock
 
 log = structlog.get_logger("citebot.app")
+
+P = TypeVar("P")
 
 
 def connect(settings: Settings) -> Database:
@@ -72,6 +75,7 @@ async def open_citebot(
             log.info("reading beside the owner of the data folder")
         bot = _build(settings, plugins, database)
         stack.callback(bot.held.close)
+        stack.push_async_callback(bot.budgets.close)
         for part in (bot.embedder, bot.reranker, bot.generator):
             if part is not None:
                 stack.push_async_callback(part.close)
@@ -85,21 +89,37 @@ async def open_citebot(
 
 
 def _build(settings: Settings, plugins: PluginManager, database: Database) -> Citebot:
+    calls = Calls()
+
     def part(kind: str, choice: Choice) -> Any:
-        if not choice.use:
-            return None
         return plugins.build(kind, choice, PartContext(data_dir=settings.data_dir / kind / choice.use))
 
+    def callee(kind: Kind, choice: Choice, lazy: Callable[[Any], P]) -> Callee[P]:
+        return calls.add(kind, lazy(part(kind, choice)), name=choice.use, model=_model(plugins, kind, choice))
+
     # The part `none` stands for leaving the vectors out; a bot without an embedder says nothing about it.
-    embedder = part("embedder", settings.embedder) if settings.embedder.use != "none" else None
-    reranker = part("reranker", settings.reranker)
+    embedder = settings.embedder if settings.embedder.use not in ("", "none") else None
+    generators = (settings.generator, *settings.generator.fallbacks())
+    answering = settings.answering
     return Citebot(
         settings=settings,
         plugins=plugins,
         database=database,
         directory=Directory(database, settings.access),
         index=part("index", settings.index),
-        embedder=LazyEmbedder(embedder) if embedder else None,
-        reranker=LazyReranker(reranker) if reranker else None,
-        generator=LazyGenerator(part("generator", settings.generator)),
+        embedder=CarefulEmbedder(callee("embedder", embedder, LazyEmbedder)) if embedder else None,
+        reranker=CarefulReranker(callee("reranker", settings.reranker, LazyReranker))
+        if settings.reranker.use
+        else None,
+        generator=CarefulGenerator(
+            [callee("generator", choice, LazyGenerator) for choice in generators],
+            patience=Patience(hedge_after=answering.hedge_after, first_text=answering.first_text),
+        ),
+        calls=calls,
     )
+
+
+def _model(plugins: PluginManager, kind: str, choice: Choice) -> str:
+    """What a part's setting `model` says, if it has one."""
+    setting = plugins.part(kind, choice.use).Settings.model_fields.get("model")
+    return str(choice.settings_of(choice.use).get("model", setting.default)) if setting else ""

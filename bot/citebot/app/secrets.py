@@ -18,10 +18,11 @@ from pydantic_core import to_jsonable_python
 from citebot.errors import SettingsError, StorageError
 from citebot.logging_setup import hide
 from citebot.settings import Settings
-from citebot.storage import Database, secrets, sources
+from citebot.storage import Database, secrets, sources, vault
 from citebot.storage.failpoints import failpoint
 from citebot.storage.secrets import Envelope, KeyRing, SecretUnreadable
 from citebot.storage.sources import SourceRow
+from citebot.storage.vault import Kept
 
 FILE_NAME = "secrets.key"
 LOCK_NAME = "secrets.lock"
@@ -59,6 +60,8 @@ class Rotated:
     """The id of the key that encrypts now; empty when there is none."""
     sources: int
     """How many sources were encrypted anew."""
+    kept: int
+    """How many values that parts keep, such as tokens of a platform."""
     dropped: tuple[str, ...]
     """The ids of the keys that are gone from the file."""
 
@@ -133,7 +136,7 @@ def status(database: Database, settings: Settings) -> SecretsStatus:
     """Which keys there are, and which sources need which."""
     ring = key_ring(settings)
     with database.read() as tx:
-        users = _users(sources.list_all(tx))
+        users = _users(sources.list_all(tx), vault.list_all(tx))
     keys = [
         KeyStatus(id=each, use="decrypts" if number else "encrypts", sources=tuple(users.get(each, ())))
         for number, each in enumerate(ring.ids)
@@ -151,34 +154,47 @@ def rotate(database: Database, settings: Settings) -> Rotated:
     with _keys_are_ours(settings):
         ring = key_ring(settings)
         with database.read() as tx:
-            rows = sources.list_all(tx)
+            rows, kept = sources.list_all(tx), vault.list_all(tx)
+        # Everything must be readable before anything is changed.
         for row in rows:
-            # Everything must be readable before anything is changed.
             opened_settings(row, settings)
+        for value in kept:
+            _open_kept(value, ring)
         if settings.secrets.keys:
-            changed = _encrypt_anew(database, ring)
-            return Rotated(origin="setting", key=ring.ids[0], sources=changed, dropped=())
-        if not ring.ids and not _users(rows):
-            return Rotated(origin="none", key="", sources=0, dropped=())
+            changed, others = _encrypt_anew(database, ring)
+            return Rotated(origin="setting", key=ring.ids[0], sources=changed, kept=others, dropped=())
+        if not ring.ids and not _users(rows, kept):
+            return Rotated(origin="none", key="", sources=0, kept=0, dropped=())
         path = key_file(settings)
         keys = [secrets.new_key(), *_read(path)]
         _write(path, keys)
         failpoint("after-secrets-key")
-        changed = _encrypt_anew(database, _ring(keys, str(path)))
+        changed, others = _encrypt_anew(database, _ring(keys, str(path)))
         failpoint("after-secrets-commit")
         _write(path, keys[:1])
-        return Rotated(origin="file", key=secrets.key_id(keys[0]), sources=changed, dropped=ring.ids)
+        new = secrets.key_id(keys[0])
+        return Rotated(origin="file", key=new, sources=changed, kept=others, dropped=ring.ids)
 
 
-def _encrypt_anew(database: Database, ring: KeyRing) -> int:
+def _open_kept(value: Kept, ring: KeyRing) -> None:
+    try:
+        ring.open(value.body)
+    except SecretUnreadable as error:
+        raise SecretUnreadable(f"{value.name} of {value.part} cannot be read: {error}. Put the key back.") from None
+
+
+def _encrypt_anew(database: Database, ring: KeyRing) -> tuple[int, int]:
     changed = 0
     with database.write(durable=True) as tx:
         for row in sources.list_all(tx):
             if secrets.key_ids(row.settings):
                 sources.set_settings(tx, row.id, secrets.resealed(row.settings, ring))
                 changed += 1
+        kept = vault.list_all(tx)
+        for value in kept:
+            vault.put(tx, value.part, value.name, secrets.resealed(value.body, ring))
         failpoint("before-secrets-commit")
-    return changed
+    return changed, len(kept)
 
 
 def _sealed(value: Any, seal: Seal) -> Any:
@@ -195,11 +211,14 @@ def _sealed(value: Any, seal: Seal) -> Any:
     return value
 
 
-def _users(rows: list[SourceRow]) -> dict[str, list[str]]:
+def _users(rows: list[SourceRow], kept: list[Kept]) -> dict[str, list[str]]:
     users: dict[str, list[str]] = {}
     for row in rows:
         for used in secrets.key_ids(row.settings):
             users.setdefault(used, []).append(row.name)
+    for value in kept:
+        for used in secrets.key_ids(value.body):
+            users.setdefault(used, []).append(f"{value.part}: {value.name}")
     return users
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Literal
+from typing import Literal, Protocol
 
 import structlog
 
 from citebot.app.core import Citebot
 from citebot.app.desk import Desk
 from citebot.app.opening import open_citebot
-from citebot.errors import CitebotError, SourceError
+from citebot.app.vault import DatabaseVault
+from citebot.app.watching import Watcher
+from citebot.errors import CitebotError, SourceBusy, SourceError
 from citebot.pluginmanager import PluginManager
 from citebot.ports import PartContext, Platform
-from citebot.scheduling import Clock
+from citebot.scheduling import Clock, Task, groups_task, sync_task
 from citebot.settings import Settings
 
 log = structlog.get_logger("citebot.serving")
@@ -31,7 +33,23 @@ DRAIN_SECONDS = 3.0
 """What answers that are being written get to end; others are begun anew by the next start."""
 
 
-async def serve(settings: Settings, plugins: PluginManager, *, role: Role = "all") -> None:
+class Beside(Protocol):
+    """What a server has for those who run it, beside answers."""
+
+    def routes(self) -> Sequence[object]:
+        """Starlette routes for a platform with a web server."""
+
+    async def run(self) -> None:
+        """Go on until cancelled."""
+
+
+async def serve(
+    settings: Settings,
+    plugins: PluginManager,
+    *,
+    role: Role = "all",
+    beside: Callable[[Citebot], Beside] | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was begun and leave the rest to the next start."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -39,18 +57,20 @@ async def serve(settings: Settings, plugins: PluginManager, *, role: Role = "all
         loop.add_signal_handler(name, stopping.set)
     try:
         async with open_citebot(settings, plugins, owner=True, catch_up=False) as bot:
-            await _run(bot, role, stopping)
+            await _run(bot, role, stopping, beside(bot) if beside else None)
     finally:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(name)
 
 
-async def _run(bot: Citebot, role: Role, stopping: asyncio.Event) -> None:
+async def _run(bot: Citebot, role: Role, stopping: asyncio.Event, beside: Beside | None) -> None:
     loops: list[asyncio.Task[None]] = [asyncio.create_task(_feed(bot), name="feeder")]
+    if beside is not None:
+        loops.append(asyncio.create_task(beside.run(), name="beside"))
     desk: Desk | None = None
     clock: Clock | None = None
     if role != "sync":
-        desk = Desk(bot, _platform(bot))
+        desk = Desk(bot, _platform(bot), routes=beside.routes if beside else tuple)
         loops.append(asyncio.create_task(desk.delivery.run(), name="delivery"))
         loops.append(asyncio.create_task(desk._platform.run(desk), name="platform"))
     if role != "gateway":
@@ -58,6 +78,7 @@ async def _run(bot: Citebot, role: Role, stopping: asyncio.Event) -> None:
         clock.start()
         loops.append(asyncio.create_task(_keep_schedule(bot, clock, stopping), name="sources"))
         loops.append(asyncio.create_task(_heed_events(bot, stopping), name="events"))
+        loops.append(asyncio.create_task(_watch(bot, stopping), name="watching"))
         if bot.embedding is not None:
             loops.append(asyncio.create_task(_embed(bot), name="embedding"))
     waiting = asyncio.create_task(stopping.wait(), name="signal")
@@ -86,7 +107,8 @@ async def _stop(
 
 def _platform(bot: Citebot) -> Platform:
     choice = bot.settings.platform
-    context = PartContext(data_dir=bot.settings.data_dir / "platform" / choice.use)
+    vault = DatabaseVault(bot.database, bot.settings, f"platform/{choice.use}")
+    context = PartContext(data_dir=bot.settings.data_dir / "platform" / choice.use, vault=vault)
     platform: Platform = bot.plugins.build("platform", choice, context)
     return platform
 
@@ -112,19 +134,32 @@ async def _forever(name: str, step: Callable[[], Awaitable[object]], *, every: f
 
 async def _keep_schedule(bot: Citebot, clock: Clock, stopping: asyncio.Event) -> None:
     """Give every source that is not paused its entry in the clock, also those added while we run."""
-    scheduled: set[str] = set()
+    scheduled: dict[str, float] = {}
     while not stopping.is_set():
-        wanted = {source.name for source in await bot.sources() if not source.paused}
-        for name in scheduled - wanted:
-            clock.remove(f"sync {name}")
-        for name in wanted - scheduled:
-            clock.every(bot.settings.ingest.poll, f"sync {name}", partial(_sync, bot, name, stopping))
-        scheduled = wanted
+        tasks = {task: (seconds, work) for task, seconds, work in await _tasks(bot, stopping)}
+        for task in scheduled.keys() - tasks:
+            clock.remove(task)
+        for task, (seconds, work) in tasks.items():
+            if scheduled.get(task) != seconds:
+                clock.every(seconds, task, work)
+        scheduled = {task: seconds for task, (seconds, _) in tasks.items()}
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_FOR_SOURCES_EVERY):
                 await stopping.wait()
     # The loops of a server end together, by being cancelled.
     await asyncio.Event().wait()
+
+
+async def _tasks(bot: Citebot, stopping: asyncio.Event) -> list[tuple[str, float, Task]]:
+    default = bot.settings.ingest.poll
+    found = await bot.sources()
+    reads: list[tuple[str, float, Task]] = [
+        (sync_task(one.name), one.poll or default, partial(_sync, bot, one.name, stopping))
+        for one in found
+        if not one.paused
+    ]
+    groups = [one.name for one in found if bot.groups.wanted(one)]
+    return reads + [(groups_task(name), bot.groups.distance, partial(bot.groups.read, name)) for name in groups]
 
 
 async def _heed_events(bot: Citebot, stopping: asyncio.Event) -> None:
@@ -141,9 +176,16 @@ async def _heed_events(bot: Citebot, stopping: asyncio.Event) -> None:
     await _forever("events", step, every=LOOK_FOR_EVENTS_EVERY)
 
 
+async def _watch(bot: Citebot, stopping: asyncio.Event) -> None:
+    """Read what can be looked at as soon as it has changed."""
+    await Watcher(bot, stop=stopping.is_set).run()
+
+
 async def _sync(bot: Citebot, name: str, stopping: asyncio.Event) -> None:
     try:
         await bot.sync(name, stop=stopping.is_set)
+    except SourceBusy:
+        log.info("source is being read already", source=name)
     except SourceError as error:
         # The row of the source says so too; a sick source is the admin's business, not the server's end.
         log.warning("source not read", source=name, error=str(error))

@@ -50,23 +50,32 @@ def command(invocation: Invocation, once: bool, port: int | None, as_json: bool)
         asyncio.run(serve(invocation.settings, invocation.plugins, role="all"))
 
 
+def sample_settings(invocation: Invocation) -> dict[str, Any]:
+    """The sample company lives in a folder of its own."""
+    people = json.loads((SAMPLE / "people.json").read_text("utf-8"))["people"]
+    return {
+        "data_dir": invocation.settings.data_dir / "demo",
+        "access.guests": [p["id"] for p in people if p.get("guest")],
+    }
+
+
 def _prepare(invocation: Invocation, port: int | None) -> None:
-    """The demo lives in a folder of its own, and lets the web chat ask as the people of the sample company."""
+    """Let the web chat ask as the people of the sample company."""
     people = json.loads((SAMPLE / "people.json").read_text("utf-8"))["people"]
     script = json.loads((SAMPLE / "demo.json").read_text("utf-8"))
     invocation.override(
         {
-            "data_dir": invocation.settings.data_dir / "demo",
+            **sample_settings(invocation),
             "platform.console.people": {p["id"]: ", ".join(filter(None, (p["name"], p.get("title")))) for p in people},
             "platform.console.person": script["person"],
             "platform.console.suggestions": script["suggestions"],
-            "access.guests": [p["id"] for p in people if p.get("guest")],
             **({} if port is None else {"platform.console.port": port}),
         }
     )
 
 
-async def _first_answer(invocation: Invocation, bot: Citebot, script: dict[str, Any], *, quiet: bool) -> Answer:
+async def add_samples(invocation: Invocation, bot: Citebot, *, quiet: bool = False, vectors: bool = True) -> None:
+    """Add the documents of the sample company, where they are not there yet, and read them."""
     from citebot.app.sources import add_source
     from citebot.cli.progress import sync_sources
 
@@ -77,7 +86,11 @@ async def _first_answer(invocation: Invocation, bot: Citebot, script: dict[str, 
     ):
         if name not in known:
             add_source(bot.database, invocation.plugins, invocation.settings, kind=kind, name=name, values=values)
-    await sync_sources(bot, (), allow_removals=True, vectors=True, quiet=quiet)
+    await sync_sources(bot, (), allow_removals=True, vectors=vectors, quiet=quiet)
+
+
+async def _first_answer(invocation: Invocation, bot: Citebot, script: dict[str, Any], *, quiet: bool) -> Answer:
+    await add_samples(invocation, bot, quiet=quiet)
     question = script["first"]
     if not quiet:
         note(f"\n{script['person']} asks: {question}\n")

@@ -12,26 +12,31 @@ import click
 
 from citebot.cli.invocation import Invocation
 from citebot.cli.output import json_option, print_findings, print_json
-from citebot.errors import CitebotError
+from citebot.errors import CitebotError, WrongUse
 from citebot.model import Finding
+from citebot.ports import Examines, PartContext
+from citebot.settings import Choice
 
 Check = Callable[[Invocation], Iterator[Finding]]
+KINDS = ("platform", "index", "embedder", "reranker", "generator")
 ROOMY = 1_000_000_000
 
 
 @click.command("doctor")
+@click.argument("part", required=False)
 @json_option
 @click.pass_context
-def command(ctx: click.Context, as_json: bool) -> None:
-    """Check everything and say what to mend: installation, settings, database, index, model, sources.
+def command(ctx: click.Context, part: str | None, as_json: bool) -> None:
+    """Check everything and say what to mend: installation, settings, platform, database, index, model, sources.
 
-    The exit code is 1 when something is wrong.
+    PART checks that alone, such as a platform that is not in use yet. The exit code is 1 when something is wrong.
 
     \b
-    Example:
+    Examples:
       citebot doctor
+      citebot doctor slack
     """
-    found = list(examine(ctx.obj))
+    found = _named(ctx.obj, part) if part else list(examine(ctx.obj))
     if as_json:
         print_json([{"ok": f.ok, "what": f.what, "fix": f.fix} for f in found])
     else:
@@ -41,7 +46,7 @@ def command(ctx: click.Context, as_json: bool) -> None:
 
 def examine(invocation: Invocation) -> Iterator[Finding]:
     """Run all checks; a check that a broken thing before it makes impossible is left out."""
-    for check in (_python, _settings, _data_folder, _plugins, _database, _search, _sources):
+    for check in (_python, _settings, _data_folder, _plugins, _platform, _models, _database, _search, _sources):
         try:
             findings = list(check(invocation))
         except CitebotError as error:
@@ -85,6 +90,49 @@ def _plugins(invocation: Invocation) -> Iterator[Finding]:
         if choice.use:
             manager.part(kind, choice.use)
             yield Finding(ok=True, what=f"{kind}: {choice.use}")
+
+
+def _platform(invocation: Invocation) -> Iterator[Finding]:
+    name = invocation.settings.platform.use
+    if name and issubclass(invocation.plugins.part("platform", name), Examines):
+        yield from _examined(invocation, "platform", name)
+
+
+def _models(invocation: Invocation) -> Iterator[Finding]:
+    """Models of others, the fallbacks too: a wrong key shows before the first question."""
+    settings = invocation.settings
+    generators = (settings.generator, *settings.generator.fallbacks())
+    for kind, choice in (("reranker", settings.reranker), *(("generator", one) for one in generators)):
+        if choice.use and issubclass(invocation.plugins.part(kind, choice.use), Examines):
+            yield from _examined(invocation, kind, choice.use, choice)
+
+
+def _named(invocation: Invocation, name: str) -> list[Finding]:
+    """What is wrong with the parts of one name."""
+    able = [
+        (kind, part.name) for kind in KINDS for part in invocation.plugins.parts(kind) if issubclass(part, Examines)
+    ]
+    kinds = [kind for kind, other in able if other == name]
+    if not kinds:
+        raise WrongUse(f"There is nothing named “{name}” to check; there is {', '.join(sorted({n for _, n in able}))}.")
+    told = [kind for kind in kinds if _is_set(getattr(invocation.settings, kind), name)]
+    return [finding for kind in told or kinds for finding in _examined(invocation, kind, name)]
+
+
+def _is_set(choice: Choice, name: str) -> bool:
+    """Whether the settings say something about a part: of three with one name perhaps only one is wanted."""
+    return choice.use == name or bool(choice.settings_of(name))
+
+
+def _examined(invocation: Invocation, kind: str, name: str, choice: Choice | None = None) -> list[Finding]:
+    settings = invocation.settings
+    choice = choice or Choice.model_validate({"use": name, name: getattr(settings, kind).settings_of(name)})
+    part: Examines = invocation.plugins.build(kind, choice, PartContext(data_dir=settings.data_dir / kind / name))
+
+    async def collect() -> list[Finding]:
+        return [finding async for finding in part.examine()]
+
+    return asyncio.run(collect())
 
 
 def _database(invocation: Invocation) -> Iterator[Finding]:

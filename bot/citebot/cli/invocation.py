@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import cached_property
@@ -59,6 +60,14 @@ class Invocation:
     def plugins(self) -> PluginManager:
         """The enabled plugins, loaded."""
         return PluginManager.load(self.settings)
+
+    @cached_property
+    def user(self) -> str:
+        """Who calls, as the machine knows them, for audit lines."""
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError, ImportError):
+            return "unknown"
 
     @contextmanager
     def database(self) -> Iterator[Database]:

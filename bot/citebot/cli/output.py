@@ -19,17 +19,18 @@ WIDE = 200
 
 def complain(error: object) -> None:
     """Print one line that says what is wrong and what to do."""
-    click.secho(f"citebot: {_one_line(error)}", fg="red", err=True)
+    click.secho(f"citebot: {_one_line(error)}", fg="red", file=sys.stderr)
 
 
 def warn(text: object) -> None:
     """Print one line that somebody should know."""
-    click.secho(f"citebot: {_one_line(text)}", fg="yellow", err=True)
+    click.secho(f"citebot: {_one_line(text)}", fg="yellow", file=sys.stderr)
 
 
 def note(text: str) -> None:
     """Print a line for people that must not disturb output meant for programs."""
-    click.echo(text, err=True)
+    # Not `err=True`: that finds the terminal behind a progress display, which then loses its place.
+    click.echo(text, file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
@@ -71,6 +72,29 @@ def ago(moment: datetime | None, *, now: datetime | None = None) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit} ago"
     return "just now"
+
+
+def until(moment: datetime | None, *, now: datetime) -> str:
+    """Say how soon something is: “in 3 min”; a moment without a zone is UTC."""
+    if moment is None:
+        return "-"
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    seconds = (moment - now).total_seconds()
+    return f"in {seconds / 60:.0f} min" if seconds < 7_200 else f"in {seconds / 3_600:.0f} h"
+
+
+def duration(seconds: float) -> str:
+    """A time in words: “0.4 s”, “12 s”, “3 min 5 s”, “2 h 10 min”."""
+    if seconds < 10:
+        return f"{seconds:.1f} s".replace(".0 ", " ")
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    large, small, units = (
+        (whole // 60, whole % 60, "min s") if whole < 3_600 else (whole // 3_600, whole % 3_600 // 60, "h min")
+    )
+    first, second = units.split()
+    return f"{large} {first}" + (f" {small} {second}" if small else "")
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

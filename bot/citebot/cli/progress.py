@@ -1,8 +1,9 @@
-"""Progress of long work: bars for people on stderr, nothing for programs."""
+"""Long work of commands: its progress for people on stderr, nothing for programs."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,9 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from citebot.app import Citebot, IndexStatus
-from citebot.cli.output import complain, note
+from citebot.cli.output import complain, duration, note
+from citebot.cli.sync_display import Spoken, SyncDisplay, sync_display, total_of
 from citebot.errors import CitebotError, SourceError
-from citebot.ingest import EmbeddingProgress, SyncProgress
+from citebot.ingest import SyncProgress
 from citebot.logging_setup import without_secrets
 
 Report = Callable[[str, int, int | None], None]
@@ -22,9 +24,20 @@ Report = Callable[[str, int, int | None], None]
 
 @contextmanager
 def bar(title: str, *, quiet: bool) -> Iterator[Report]:
-    """A progress bar on stderr; yields what to call with the state of the work."""
-    if quiet or not sys.stderr.isatty():
+    """A progress bar on stderr, or a line now and then; yields what to call with the state of the work."""
+    if quiet:
         yield lambda note, done, total: None
+        return
+    if not sys.stderr.isatty():
+        line = ""
+        spoken = Spoken(lambda: note(line))
+
+        def say(doing: str, done: int, total: int | None) -> None:
+            nonlocal line
+            line = f"{title} {doing}".strip() + f": {done:,}" + (f" of {total:,}" if total else "")
+            spoken()
+
+        yield say
         return
     columns = (
         SpinnerColumn(),
@@ -36,8 +49,8 @@ def bar(title: str, *, quiet: bool) -> Iterator[Report]:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=None)
 
-        def report(note: str, done: int, total: int | None) -> None:
-            progress.update(task, description=f"{title} {note}".strip(), completed=done, total=total)
+        def report(doing: str, done: int, total: int | None) -> None:
+            progress.update(task, description=f"{title} {doing}".strip(), completed=done, total=total)
 
         yield report
 
@@ -55,46 +68,74 @@ async def sync_sources(
         raise CitebotError(
             "There is no source to sync. Add one: citebot source add files --name handbook --path ./docs"
         )
-    results = [await _sync_one(bot, name, allow_removals=allow_removals, full=full, quiet=quiet) for name in chosen]
-    if vectors:
-        await make_vectors(bot, quiet=quiet)
-    return results
+    reads: list[_Read] = []
+    with sync_display(quiet=quiet) as display:
+        for name in chosen:
+            read = await _sync_one(bot, name, allow_removals=allow_removals, full=full, display=display)
+            reads.append(read)
+            if not quiet:
+                read.tell()
+        made = await _make_vectors(bot, reads, display=display, quiet=quiet) if vectors else 0
+    return [{**read.row(), "vectors": made} for read in reads]
 
 
-async def _sync_one(bot: Citebot, name: str, *, allow_removals: bool, full: bool, quiet: bool) -> dict[str, Any]:
+class _Read:
+    """What came of one source."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.state = SyncProgress()
+        self.failure = ""
+        self.seconds = 0.0
+
+    def tell(self) -> None:
+        counts = ", ".join(f"{value} {key}" for key, value in self.state.counts().items() if value)
+        if self.failure:
+            complain(f"{self.name}: {self.failure}")
+        if counts or not self.failure:
+            note(f"{self.name}: {counts or 'nothing yet'}, in {duration(self.seconds)}")
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "failure": without_secrets(self.failure),
+            **self.state.counts(),
+            "fetched": self.state.done,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+async def _sync_one(bot: Citebot, name: str, *, allow_removals: bool, full: bool, display: SyncDisplay) -> _Read:
+    read, began = _Read(name), time.monotonic()
+    display.begin(f"Reading {name}")
+
+    def show(state: SyncProgress) -> None:
+        read.state = state
+        display.reading(state)
+
     try:
-        with bar(f"Reading {name}", quiet=quiet) as report:
-
-            def show(state: SyncProgress) -> None:
-                report(_counts(state), state.done, max(state.listed, state.queued) or None)
-
-            state = await bot.sync(name, progress=show, allow_removals=allow_removals, full=full)
+        await bot.sync(name, progress=show, allow_removals=allow_removals, full=full)
     except SourceError as error:
         # The other sources are read all the same.
-        if not quiet:
-            complain(f"{name}: {error}")
-        return {"name": name, "failure": without_secrets(str(error))}
-    if not quiet:
-        note(f"{name}: {_counts(state)}")
-    return {"name": name, "failure": "", **state.counts()}
+        read.failure = str(error)
+    read.seconds = time.monotonic() - began
+    return read
 
 
-def _counts(state: SyncProgress) -> str:
-    counts = {key: value for key, value in state.counts().items() if value}
-    return ", ".join(f"{value} {key}" for key, value in counts.items()) or "nothing yet"
-
-
-async def make_vectors(bot: Citebot, *, quiet: bool) -> None:
-    """Embed what has no vector yet and bring it to the index."""
+async def _make_vectors(bot: Citebot, reads: Sequence[_Read], *, display: SyncDisplay, quiet: bool) -> int:
+    """Embed what has no vector yet and bring it to the index; says how many there were."""
     if bot.embedding is None:
-        return
-    with bar("Making vectors", quiet=quiet) as report:
-
-        def show(state: EmbeddingProgress) -> None:
-            report(f"({state.rate:.0f}/s)" if state.rate else "", state.done, state.total)
-
-        await bot.embedding.run_once(progress=show)
+        return 0
+    began = time.monotonic()
+    so_far = total_of([read.state for read in reads])
+    display.begin("Making vectors", so_far=so_far)
+    made = await bot.embedding.run_once(progress=display.embedding)
+    display.begin("Bringing them to the index", so_far=so_far)
     await bot.feeder.catch_up()
+    if made and not quiet:
+        seconds = time.monotonic() - began
+        note(f"{made} vectors made, in {duration(seconds)} ({made / seconds:.0f}/s)")
+    return made
 
 
 async def rebuild_index(bot: Citebot, *, quiet: bool) -> IndexStatus:

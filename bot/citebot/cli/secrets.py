@@ -58,11 +58,20 @@ def rotate(invocation: Invocation, as_json: bool) -> None:
     with invocation.database() as database:
         done = change(database, invocation.settings)
     if as_json:
-        print_json({"from": done.origin, "key": done.key or None, "sources": done.sources, "dropped": done.dropped})
+        print_json(
+            {
+                "from": done.origin,
+                "key": done.key or None,
+                "sources": done.sources,
+                "kept": done.kept,
+                "dropped": done.dropped,
+            }
+        )
     elif done.origin == "none":
         click.echo("Nothing to do: no source has a secret, and there is no key.")
     else:
-        click.echo(f"{done.sources} sources are encrypted with the key {done.key}. {_left_over(done.origin)}")
+        more = f" and {done.kept} other secrets" if done.kept else ""
+        click.echo(f"{done.sources} sources{more} are encrypted with the key {done.key}. {_left_over(done.origin)}")
 
 
 def _left_over(origin: str) -> str:

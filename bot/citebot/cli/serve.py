@@ -26,16 +26,17 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
 @click.pass_obj
 def command(invocation: Invocation, /, role: Role, as_json: bool, **options: Any) -> None:
-    """Serve the web chat and keep the sources in sync. /livez and /readyz tell how it is.
+    """Serve the web chat and keep the sources in sync. /livez, /readyz and /metrics tell how it is.
 
     \b
     Examples:
       citebot serve
       CITEBOT_PLATFORM__CONSOLE__TOKEN=… citebot serve --host 0.0.0.0
     """
+    from citebot.admin import Admin
     from citebot.app.serving import serve
 
     platform = invocation.settings.platform.use
     given = {f"platform.{platform}.{key}": value for key, value in options.items() if value is not None}
     invocation.override({**given, **({"log.json_lines": True} if as_json else {})})
-    asyncio.run(serve(invocation.settings, invocation.plugins, role=role))
+    asyncio.run(serve(invocation.settings, invocation.plugins, role=role, beside=Admin))

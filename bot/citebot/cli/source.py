@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from citebot.cli.invocation import Invocation
-from citebot.cli.output import ago, json_option, print_findings, print_json, print_table
+from citebot.cli.output import ago, json_option, print_json, print_table, until
 from citebot.cli.source_add import AddGroup
+from citebot.cli.source_check import command as check_command
+from citebot.cli.source_new import command as new_command
+from citebot.cli.source_retry import command as retry_command
+from citebot.cli.source_schedule import command as schedule_command
+from citebot.cli.source_show import command as show_command
+from citebot.cli.source_trust import command as trust_command
 from citebot.errors import CitebotError
-
-LATE_AFTER = 3
-"""Polls that a source may miss before it is shown as late."""
 
 
 @click.group("source")
@@ -35,6 +40,12 @@ def types(invocation: Invocation, as_json: bool) -> None:
     print_table(("type", "what"), ((p.name, p.summary) for p in parts), empty="No enabled plugin brings a source.")
 
 
+command.add_command(check_command)
+command.add_command(new_command)
+command.add_command(retry_command)
+command.add_command(schedule_command)
+command.add_command(show_command)
+command.add_command(trust_command)
 command.add_command(AddGroup(name="add", help="Add a source; “citebot source add TYPE --help” shows its settings."))
 
 
@@ -48,104 +59,33 @@ def list_sources(invocation: Invocation, as_json: bool) -> None:
     Example:
       citebot source list
     """
-    from datetime import UTC, datetime, timedelta
-
-    from citebot.scheduling import due_before
+    from citebot.app.freshness import freshness
     from citebot.storage import sources
 
     with invocation.database() as database, database.read() as tx:
         rows = sources.statuses(tx)
-    poll = timedelta(seconds=invocation.settings.ingest.poll)
     now = datetime.now(UTC)
-    due = (due_before(now, poll) + poll).replace(tzinfo=None)  # UTC, as all times of the database
-    oldest = now.replace(tzinfo=None) - LATE_AFTER * poll
-    late = {row.name: not row.paused and (row.synced is None or row.synced < oldest) for row in rows}
+    fresh = {row.name: freshness(row, now=now, default_poll=invocation.settings.ingest.poll) for row in rows}
     if as_json:
         print_json(
             [
                 {key: getattr(row, key) for key in row.__slots__}
-                | {"due": None if row.paused else due, "late": late[row.name]}
+                | {"due": fresh[row.name].due, "late": fresh[row.name].late}
                 for row in rows
             ]
         )
         return
     print_table(
-        ("name", "type", "documents", "passages", "read", "waiting", "parked", "state"),
+        ("name", "type", "documents", "passages", "read", "next", "waiting", "parked", "state"),
         (
             (
-                *(r.name, r.type, r.documents, r.passages, ago(r.synced), r.waiting, r.parked),
-                _state(r.paused, r.failure, late=late[r.name]),
+                *(r.name, r.type, r.documents, r.passages, ago(r.synced), until(fresh[r.name].due, now=now)),
+                *(r.waiting, r.parked, _state(r.paused, r.failure, late=fresh[r.name].late)),
             )
             for r in rows
         ),
         empty="No sources yet. Try: citebot source add files --name handbook --path ./docs",
     )
-
-
-@command.command("show")
-@click.argument("name")
-@click.option("--failed", is_flag=True, help="List the documents that could not be read.")
-@json_option
-@click.pass_obj
-def show(invocation: Invocation, name: str, failed: bool, as_json: bool) -> None:
-    """Show one source: settings, freshness, and what could not be read.
-
-    \b
-    Example:
-      citebot source show handbook --failed
-    """
-    from citebot.storage import secrets, sources, todo
-
-    with invocation.database() as database, database.read() as tx:
-        row = sources.get(tx, name)
-        if row is None:
-            raise _unknown(name)
-        status = next(s for s in sources.statuses(tx) if s.name == name)
-        parked = todo.parked(tx, row.id)
-    facts = {
-        "name": row.name,
-        "type": row.type,
-        "settings": secrets.masked(row.settings),
-        "documents": status.documents,
-        "passages": status.passages,
-        "read": row.synced_at,
-        "waiting": status.waiting,
-        "parked": len(parked),
-        "paused": row.paused,
-        "failure": row.failure,
-    }
-    failures = [{"document": item, "why": why, "attempts": attempts} for item, why, attempts in parked]
-    if as_json:
-        print_json({**facts, "failed": failures})
-        return
-    print_table(("what", "value"), facts.items(), empty="")
-    if failed:
-        print_table(
-            ("document", "why", "attempts"), [list(f.values()) for f in failures], empty="Every document could be read."
-        )
-
-
-@command.command("check")
-@click.argument("name")
-@json_option
-@click.pass_context
-def check(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Check a source's set-up: reach, rights, readers.
-
-    \b
-    Example:
-      citebot source check handbook
-    """
-    from citebot.app.sources import findings
-
-    invocation: Invocation = ctx.obj
-    with invocation.database() as database:
-        found = findings(database, invocation.plugins, invocation.settings, name)
-    if as_json:
-        print_json([{"ok": f.ok, "what": f.what, "fix": f.fix} for f in found])
-    else:
-        print_findings(found)
-    ctx.exit(0 if all(f.ok for f in found) else 1)
 
 
 @command.command("sync")

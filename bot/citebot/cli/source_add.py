@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -14,7 +15,9 @@ from pydantic_core import PydanticUndefined
 from citebot.cli.invocation import Invocation
 from citebot.cli.output import json_option, print_findings, print_json
 from citebot.cli.secret_values import SECRET_HELP, is_secret, secret_value
+from citebot.cli.source_trust import TRUST, TRUST_DEFAULT, TRUST_HELP
 from citebot.errors import WrongUse
+from citebot.model import Trust
 
 SIMPLE = {str: str, int: int, float: float, bool: bool, Path: str, SecretStr: str}
 
@@ -35,7 +38,15 @@ class AddGroup(click.Group):
 
 def _add_command(part: Any) -> click.Command:
     @click.pass_obj
-    def add(invocation: Invocation, /, name: str, no_check: bool, as_json: bool, **values: Any) -> None:
+    def add(
+        invocation: Invocation,
+        /,
+        name: str,
+        trusted: Trust | None,
+        no_check: bool,
+        as_json: bool,
+        **values: Any,
+    ) -> None:
         from citebot.app.sources import add_source
         from citebot.storage.secrets import masked
 
@@ -44,6 +55,8 @@ def _add_command(part: Any) -> click.Command:
             for key, value in values.items()
             if _is_given(value)
         }
+        if not no_check and sys.stderr.isatty():
+            click.echo(f"Checking {name} …", err=True)
         with invocation.database() as database:
             row, findings = add_source(
                 database,
@@ -52,6 +65,7 @@ def _add_command(part: Any) -> click.Command:
                 kind=part.name,
                 name=name,
                 values=given,
+                trust=trusted,
                 check=not no_check,
             )
         if as_json:
@@ -60,6 +74,7 @@ def _add_command(part: Any) -> click.Command:
                     "name": row.name,
                     "type": row.type,
                     "settings": masked(row.settings),
+                    "trust": row.trust,
                     "findings": [f.what for f in findings],
                 }
             )
@@ -70,6 +85,7 @@ def _add_command(part: Any) -> click.Command:
     options = [_option(name, info) for name, info in part.Settings.model_fields.items()]
     callback = add
     for option in (
+        click.option("--trust", "trusted", type=click.Choice(TRUST), help=f"{TRUST_HELP} [default: {TRUST_DEFAULT}]"),
         click.option("--no-check", is_flag=True, help="Add it even if its set-up looks wrong."),
         click.option("--name", required=True, help="What to call it; answers show this name."),
     ):

@@ -13,7 +13,7 @@ from citebot import ports
 from citebot.errors import PluginError, SettingsError
 from citebot.pluginmanager.loading import Origin
 from citebot.ports import Part, PartContext
-from citebot.settings import Choice, Settings, validated
+from citebot.settings import Choice, GeneratorChoice, Settings, validated
 from citebot.settings.checking import nearest
 
 KINDS: Mapping[str, tuple[str, type]] = {
@@ -102,6 +102,19 @@ class Parts:
                         f"{known or ' Enable its plugin in plugins.enabled, or remove the section.'}"
                     )
                 validated(parts[name].Settings, values, section=f"{kind}.{name}")
+        self._check_fallbacks(settings.generator)
+
+    def _check_fallbacks(self, generator: GeneratorChoice) -> None:
+        """Each must be a generator, with a `model` to replace where one is named, and none may be there twice."""
+        for choice, entry in zip(generator.fallbacks(), generator.fallback, strict=True):
+            try:
+                part = self.one("generator", choice.use)
+            except SettingsError as error:
+                raise SettingsError(f"“generator.fallback” names “{entry}”. {error}") from None
+            if "/" in entry and "model" not in part.Settings.model_fields:
+                raise SettingsError(f"“generator.fallback” names “{entry}”, but {choice.use} has no setting “model”.")
+            if entry == generator.use or generator.fallback.count(entry) > 1:
+                raise SettingsError(f"“generator.fallback” names “{entry}”, which is asked before already.")
 
 
 def _checked(kind: str, registered: object, origin: Origin) -> type[Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args
@@ -14,6 +15,7 @@ from citebot.settings.tree import Choice
 
 M = TypeVar("M", bound=BaseModel)
 Path = tuple[str, ...]
+_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 
 
 def validated(
@@ -113,7 +115,7 @@ def _value(value: object, model: type[BaseModel], path: Path) -> str:
     """The refused value, unless it might be a secret."""
     if _holds_secret(model, path) or not isinstance(value, bool | int | float | str):
         return ""
-    return f", not “{str(value)[:60]}”"
+    return f", not “{_CREDENTIALS.sub('***@', str(value))[:60]}”"
 
 
 def _holds_secret(model: type[BaseModel], path: Path) -> bool:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+SHORTEST_TOKEN = 16
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host.lower() == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def _whole(path: Path) -> Path:
@@ -33,11 +43,30 @@ class Choice(BaseModel):
         return dict((self.model_extra or {}).get(name) or {})
 
 
+class GeneratorChoice(Choice):
+    """A `Choice` with others that are asked when the chosen one fails or is slow."""
+
+    fallback: list[str] = Field(
+        [],
+        description="Asked in this order when the chosen one fails: names of generators, or `NAME/MODEL` for one with "
+        "another `model`.",
+    )
+
+    def fallbacks(self) -> list[Choice]:
+        """Each of `fallback` as a choice of its own."""
+        named = [entry.partition("/")[::2] for entry in self.fallback]
+        sections = [(name, self.settings_of(name) | ({"model": model} if model else {})) for name, model in named]
+        return [Choice.model_validate({"use": name, name: section}) for name, section in sections]
+
+
 class PluginSettings(Section):
     """Which plugins are loaded."""
 
     enabled: list[str] = Field(
-        ["console", "files", "git", "jsonl", "mediawiki", "redmine", "website", "embedded", "local"],
+        [
+            *("console", "files", "git", "jsonl", "mediawiki", "redmine", "slack", "website"),
+            *("embedded", "local", "elasticsearch", "cohere", "openai_compatible"),
+        ],
         description="Entry points to load.",
     )
     blocked: list[str] = Field([], description="Never loaded, whoever asks.")
@@ -63,6 +92,12 @@ class AnsweringSettings(Section):
     weight_sparse: float = Field(0.0, ge=0, description="Weight of a learned sparse leg, where an index has one.")
     context_weight: float = Field(0.2, ge=0, le=1, description="Weight of the previous turn's terms in BM25.")
     deadline: float = Field(30.0, gt=0, description="Seconds for a whole answer.")
+    hedge_after: float = Field(
+        8.0, gt=0, description="Seconds without a first word after which a fallback of the generator is asked as well."
+    )
+    first_text: float = Field(
+        20.0, gt=0, description="Seconds without a first word after which the passages themselves are shown."
+    )
     max_question: int = Field(8000, gt=0, description="Characters of a question; the rest is cut with a note.")
 
 
@@ -80,9 +115,22 @@ class AccessSettings(Section):
 class DeliverySettings(Section):
     """The inbox, the outbox and their workers."""
 
-    workers: int = Field(4, ge=1, description="Questions answered at the same time by one process.")
+    workers: int = Field(10, ge=1, description="Questions answered at the same time by one process.")
     lease: float = Field(30.0, gt=0, description="Seconds a worker owns a question without renewing.")
     keep_days: int = Field(30, ge=1, description="Days that finished rows are kept.")
+
+
+class BudgetSettings(Section):
+    """What models may cost on one day (UTC), in the currency of the models' prices and in tokens; 0: any amount."""
+
+    person_cost: float = Field(0.0, ge=0, description="For the questions of one person.")
+    conversation_cost: float = Field(0.0, ge=0, description="For the questions of one channel or private conversation.")
+    workspace_cost: float = Field(0.0, ge=0, description="For the questions of one workspace of a platform.")
+    everybody_cost: float = Field(0.0, ge=0, description="For all questions.")
+    person_tokens: int = Field(0, ge=0, description="Tokens read and written for one person.")
+    conversation_tokens: int = Field(0, ge=0, description="Tokens for one channel or private conversation.")
+    workspace_tokens: int = Field(0, ge=0, description="Tokens for one workspace of a platform.")
+    everybody_tokens: int = Field(0, ge=0, description="Tokens for all questions.")
 
 
 class IngestSettings(Section):
@@ -124,6 +172,31 @@ class SecretsSettings(Section):
     )
 
 
+class MetricsSettings(Section):
+    """Who may read `/metrics`, and where."""
+
+    token: SecretStr = Field(SecretStr(""), description="Bearer token that opens `/metrics` and nothing else.")
+    host: str = Field("127.0.0.1", description="Address of `metrics.port`; any but a loopback address needs the token.")
+    port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Serve `/metrics` on this port as well, for processes without a web chat; 0 takes any free one.",
+    )
+
+    @model_validator(mode="after")
+    def _not_to_the_world(self) -> Self:
+        token = self.token.get_secret_value()
+        if token and len(token) < SHORTEST_TOKEN:
+            raise ValueError(f"metrics.token must have at least {SHORTEST_TOKEN} characters")
+        if self.port is not None and not token and not _is_loopback(self.host):
+            raise ValueError(
+                f"metrics.host {self.host} is reachable from other machines, so it needs metrics.token; "
+                "or listen on 127.0.0.1"
+            )
+        return self
+
+
 class LogSettings(Section):
     """What is written to stderr."""
 
@@ -142,12 +215,14 @@ class Settings(Section):
     index: Choice = Choice(use="embedded")
     embedder: Choice = Choice(use="local")
     reranker: Choice = Choice(use="")
-    generator: Choice = Choice(use="extractive")
+    generator: GeneratorChoice = GeneratorChoice(use="extractive")
     platform: Choice = Choice(use="console")
     answering: AnsweringSettings = AnsweringSettings()
     access: AccessSettings = AccessSettings()
     delivery: DeliverySettings = DeliverySettings()
+    budgets: BudgetSettings = BudgetSettings()
     ingest: IngestSettings = IngestSettings()
     egress: EgressSettings = EgressSettings()
     secrets: SecretsSettings = SecretsSettings()
+    metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()

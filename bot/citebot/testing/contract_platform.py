@@ -120,7 +120,7 @@ class PlatformContract:
 
     async def test_shows_the_complete_answer(self, harness: PlatformHarness) -> None:
         inbound = await self._accepted(harness)
-        shown = await harness.platform.open_answer(outbound(inbound))
+        shown = await harness.desk.open_answer(outbound(inbound))
         await shown.status(Status("searching", "Searching"))
         await shown.append("The office ")
         await shown.append("does [1].", [Citation(1, sample_passage())])
@@ -133,7 +133,7 @@ class PlatformContract:
 
     async def test_finish_decides_what_stands_there(self, harness: PlatformHarness) -> None:
         inbound = await self._accepted(harness)
-        shown = await harness.platform.open_answer(outbound(inbound))
+        shown = await harness.desk.open_answer(outbound(inbound))
         await shown.append("A draft that was taken back.")
         await shown.finish(harness.desk.keep(inbound, Finish("Nobody knows.", answered=False)))
         (text,) = await harness.visible(inbound)
@@ -143,7 +143,7 @@ class PlatformContract:
     async def test_the_same_key_is_the_same_message(self, harness: PlatformHarness) -> None:
         inbound = await self._accepted(harness)
         for _attempt in range(3):
-            shown = await harness.platform.open_answer(outbound(inbound))
+            shown = await harness.desk.open_answer(outbound(inbound))
             await shown.append("The office does.")
         await shown.finish(harness.desk.keep(inbound, Finish("The office does.")))
         (text,) = await harness.visible(inbound)
@@ -151,9 +151,9 @@ class PlatformContract:
 
     async def test_a_finished_message_stays(self, harness: PlatformHarness) -> None:
         inbound = await self._accepted(harness)
-        shown = await harness.platform.open_answer(outbound(inbound))
+        shown = await harness.desk.open_answer(outbound(inbound))
         await shown.finish(harness.desk.keep(inbound, Finish("The office does.")))
-        again = await harness.platform.open_answer(outbound(inbound))
+        again = await harness.desk.open_answer(outbound(inbound))
         await again.append("Twice?")
         await again.finish(harness.desk.keep(inbound, Finish("The office does.")))
         (text,) = await harness.visible(inbound)
@@ -162,8 +162,8 @@ class PlatformContract:
 
     async def test_an_overtaken_writer_is_mute(self, harness: PlatformHarness) -> None:
         inbound = await self._accepted(harness)
-        slow = await harness.platform.open_answer(outbound(inbound))
-        fast = await harness.platform.open_answer(outbound(inbound))
+        slow = await harness.desk.open_answer(outbound(inbound))
+        fast = await harness.desk.open_answer(outbound(inbound))
         await slow.append("From the slow one.")
         await fast.append("From the fast one.")
         await slow.abort("The slow one gave up.")
@@ -173,7 +173,7 @@ class PlatformContract:
 
     async def test_abort_is_honest(self, harness: PlatformHarness) -> None:
         inbound = await self._accepted(harness)
-        shown = await harness.platform.open_answer(outbound(inbound))
+        shown = await harness.desk.open_answer(outbound(inbound))
         await shown.append("The off")
         await shown.abort("The search is down. Please ask again later.")
         assert "The search is down." in "\n".join(await harness.visible(inbound))
@@ -182,15 +182,15 @@ class PlatformContract:
         inbound = await self._accepted(harness)
         words = " ".join(f"word{number}" for number in range(harness.platform.capabilities.text_limit // 8))
         long = f"{words}\n\n{words} The very end."
-        shown = await harness.platform.open_answer(outbound(inbound))
+        shown = await harness.desk.open_answer(outbound(inbound))
         await shown.finish(harness.desk.keep(inbound, Finish(long)))
         assert "The very end." in "\n".join(await harness.visible(inbound))
 
     async def test_an_answer_may_come_after_a_restart(self, harness: PlatformHarness) -> None:
         inbound = await self._accepted(harness)
-        shown = await harness.platform.open_answer(outbound(inbound))
+        shown = await harness.desk.open_answer(outbound(inbound))
         await shown.append("The off")
-        again = await harness.platform.open_answer(outbound(inbound))
+        again = await harness.desk.open_answer(outbound(inbound))
         await again.finish(harness.desk.keep(inbound, Finish("The office does.")))
         (text,) = await harness.visible(inbound)
         assert text.count("The off") == 1

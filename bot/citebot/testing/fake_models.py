@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from citebot.errors import ModelUnavailable
 from citebot.model import Embedding, ScoredPassage, Status
-from citebot.ports import Draft, GenerationRequest, NoSettings, PartContext
+from citebot.ports import Draft, GenerationRequest, NoSettings, PartContext, Used, unmetered
 
 _WORD = re.compile(r"\w+")
 
@@ -103,7 +103,7 @@ class FakeReranker:
     async def close(self) -> None:
         """Nothing to free."""
 
-    async def rerank(self, question: str, passages: Sequence[ScoredPassage]) -> list[float]:
+    async def rerank(self, question: str, passages: Sequence[ScoredPassage], *, used: Used = unmetered) -> list[float]:
         """One score per passage."""
         if self.delay:
             await asyncio.sleep(self.delay)

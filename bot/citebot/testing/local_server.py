@@ -44,12 +44,15 @@ class LocalServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # head and body are two writes; the second would wait for an answer
 
             def do_GET(self) -> None:
                 server._handle(self)
 
             do_POST = do_GET  # noqa: N815 - names of the standard library
             do_HEAD = do_GET  # noqa: N815
+            do_PUT = do_GET  # noqa: N815
+            do_DELETE = do_GET  # noqa: N815
 
             def log_message(self, *_: object) -> None:
                 """Tests read `received`."""
@@ -74,6 +77,13 @@ class LocalServer:
         self._server.server_close()
 
     def _handle(self, handler: BaseHTTPRequestHandler) -> None:
+        sent = self._answer(self._read(handler))
+        if sent is None:  # a reset: no answer at all
+            handler.close_connection = True
+            return
+        self._send(handler, sent)
+
+    def _read(self, handler: BaseHTTPRequestHandler) -> Received:
         parts = urlsplit(handler.path)
         received = Received(
             handler.command,
@@ -83,17 +93,14 @@ class LocalServer:
             handler.rfile.read(int(handler.headers.get("content-length") or 0)),
         )
         self.received.append(received)
-        sent = self._answer(received)
-        if sent is None:  # a reset: no answer at all
-            handler.close_connection = True
-            return
-        self._send(handler, sent)
+        return received
 
     @staticmethod
     def _send(handler: BaseHTTPRequestHandler, sent: Sent) -> None:
         body = sent.body.encode() if isinstance(sent.body, str) else sent.body
-        handler.send_response(sent.status)
-        for name, value in ({"content-length": str(len(body))} | dict(sent.headers)).items():
+        handler.send_response_only(sent.status)
+        usual = {"date": handler.date_time_string(), "content-length": str(len(body))}
+        for name, value in (usual | {name.lower(): value for name, value in sent.headers.items()}).items():
             handler.send_header(name, value)
         handler.end_headers()
         if handler.command != "HEAD" and sent.status != 304:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pkgutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from citebot.pluginmanager import PluginManager
     from citebot.ports import SourceContext
     from citebot.settings import Settings
+    from citebot.testing.sources.checking import Result
 
 # A failed assert in a contract should show its values, as one in a test file does.
 pytest.register_assert_rewrite(
@@ -72,3 +74,49 @@ def source_context(tmp_path: Path) -> SourceContext:
         stop=lambda: False,
         now=lambda: datetime.now(UTC),
     )
+
+
+# --- what came of the conformance kit ----------------------------------------------------------------------------
+
+RESULTS = "results.jsonl"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--conformance-report`."""
+    parser.getgroup("citebot").addoption(
+        "--conformance-report", type=Path, metavar="FOLDER", help="Write what came of the conformance kit of sources."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with an empty report; processes that only take part add to it."""
+    folder = config.getoption("conformance_report", None)
+    if folder is not None and not hasattr(config, "workerinput"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RESULTS).write_text("")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the page for people."""
+    folder = session.config.getoption("conformance_report", None)
+    if folder is not None and not hasattr(session.config, "workerinput"):
+        from citebot.testing.sources.report import as_html
+
+        rows = [json.loads(line) for line in (folder / RESULTS).read_text().splitlines()]
+        rows.sort(key=lambda row: row["place"])
+        (folder / "report.html").write_text(as_html(rows, title="Conformance of sources"), "utf-8")
+
+
+@pytest.fixture
+def conformance_report(request: pytest.FixtureRequest) -> Callable[[str, Result], None]:
+    """Notes a result of the kit where `--conformance-report` says."""
+    from citebot.testing.sources.report import as_json
+
+    folder = request.config.getoption("conformance_report")
+
+    def add(place: str, result: Result) -> None:
+        if folder is not None:
+            with (folder / RESULTS).open("a") as file:
+                file.write(json.dumps(as_json(result, place)) + "\n")
+
+    return add

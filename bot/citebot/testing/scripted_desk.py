@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,14 +14,30 @@ from citebot.model import (
     Audience,
     Citation,
     CitationAdded,
+    Conversation,
     Feedback,
+    Inquiry,
     Person,
     Question,
     Status,
     TextDelta,
     person_principal,
 )
-from citebot.ports import DocumentView, Inbound, OpenAnswer, Outbound, Platform, SourceStatus
+from citebot.ports import (
+    Actor,
+    Consults,
+    DocumentView,
+    Inbound,
+    Manages,
+    OpenAnswer,
+    OpensAnswers,
+    Outbound,
+    Platform,
+    SourceStatus,
+)
+from citebot.settings.conversations import ConversationSettings
+from citebot.showing import Opener, Shower
+from citebot.storage import Database, schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,7 @@ class Finish:
     notes: tuple[str, ...] = ()
 
 
+NOBODY = "Nobody may do that here."
 Step = Status | TextDelta | CitationAdded | Pause | GiveUp | Finish
 Script = Callable[[Inbound], Iterable[Step]]
 
@@ -86,6 +104,41 @@ def answer_to(inbound: Inbound, finish: Finish, *, streamed: str = "", number: i
     )
 
 
+class _NobodyManages:
+    """A desk without a core has nothing to manage."""
+
+    async def status(self, actor: Actor) -> tuple[Sequence[SourceStatus], Sequence[str]]:
+        raise NotAllowed(NOBODY)
+
+    async def sync(self, actor: Actor, name: str) -> Mapping[str, int]:
+        raise NotAllowed(NOBODY)
+
+    async def pause(self, actor: Actor, name: str, *, paused: bool) -> None:
+        raise NotAllowed(NOBODY)
+
+    async def settings(self, actor: Actor) -> tuple[ConversationSettings, Sequence[str]]:
+        raise NotAllowed(NOBODY)
+
+    async def change(self, actor: Actor, changes: Mapping[str, object]) -> ConversationSettings:
+        raise NotAllowed(NOBODY)
+
+
+class _NobodyHelps:
+    """A desk without a core knows nobody to ask."""
+
+    async def ask(self, answer_id: str, asker: Person) -> bool:
+        raise NotAllowed(NOBODY)
+
+    async def open_inquiry(self, conversation: Conversation) -> Inquiry | None:
+        return None
+
+    async def save(self, answer_id: str, author: Person, text: str, *, message_id: str, url: str) -> bool:
+        raise NotAllowed(NOBODY)
+
+    async def forget(self, conversation: Conversation, message_id: str) -> int:
+        return 0
+
+
 class ScriptedDesk:
     """Keeps what it is given, answers by `script` on the platform under test, and remembers everything.
 
@@ -107,6 +160,7 @@ class ScriptedDesk:
         self.documents = dict(documents or {})
         self.known_sources = sources
         self.plays = plays
+        self.settings = ConversationSettings()
         self.problem: CitebotError | None = None
         self.gate: asyncio.Event | None = None
         self.trouble: list[str] = []
@@ -121,6 +175,9 @@ class ScriptedDesk:
         self.hidden: set[str] = set()
         """Ids of answers that nobody may see any more."""
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._opener: Opener | None = None
+        self._database: Database | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     async def accept(self, inbound: Inbound) -> int:
         if self.gate is not None:
@@ -138,11 +195,34 @@ class ScriptedDesk:
             self._tasks[job] = asyncio.create_task(self.play(job))
         return job
 
+    async def ask_again(self, key: str, asker: Person, *, anew: bool = False) -> bool:
+        job = next((n for n, one in enumerate(self.accepted, start=1) if outbound(one).idempotency_key == key), 0)
+        if not job or self.accepted[job - 1].asker.id != asker.id:
+            raise NotAllowed(NOBODY)
+        return job not in self.answers
+
+    async def open_answer(self, to: Outbound) -> OpenAnswer:
+        """Begin to show an answer on the platform, as the core does."""
+        assert self.platform is not None, "give the desk its platform before it shows anything"
+        if self._opener is None:
+            if isinstance(self.platform, OpensAnswers):
+                self._opener = self.platform.open_answer
+            else:
+                self._opener = Shower(self.platform, self._memory()).open
+        return await self._opener(to)
+
+    def _memory(self) -> Database:
+        """Where it is remembered which message shows which answer."""
+        self._folder = tempfile.TemporaryDirectory(prefix="citebot-desk-")
+        self._database = Database(f"sqlite:///{self._folder.name}/desk.db")
+        schema.upgrade(self._database)
+        return self._database
+
     async def play(self, job: int) -> None:
         """Answer an accepted question on the platform, as its script says."""
         assert self.platform is not None, "give the desk its platform before it plays"
         inbound = self.accepted[job - 1]
-        shown = await self.platform.open_answer(outbound(inbound))
+        shown = await self.open_answer(outbound(inbound))
         streamed = ""
         for step in self.script(inbound):
             if job in self.stopped:
@@ -192,6 +272,10 @@ class ScriptedDesk:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
+        if self._database is not None and self._folder is not None:
+            self._database.close()
+            self._folder.cleanup()
+            self._opener = self._database = self._folder = None
 
     async def stop(self, job: int) -> None:
         self.stopped.append(job)
@@ -221,8 +305,22 @@ class ScriptedDesk:
     async def sources(self, viewer: Person) -> Sequence[SourceStatus]:
         return self.known_sources
 
+    async def settings_of(self, conversation: Conversation) -> ConversationSettings:
+        return self.settings
+
+    @property
+    def manage(self) -> Manages:
+        return _NobodyManages()
+
+    @property
+    def people(self) -> Consults:
+        return _NobodyHelps()
+
     async def problems(self) -> Sequence[str]:
         return self.trouble
+
+    async def ready(self) -> bool:
+        return not self.trouble
 
     def routes(self) -> Sequence[object]:
         return ()

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from citebot.errors import CitebotError
 from citebot.model import Answer, Citation, Conversation, Person, Status, Turn, Visibility
-from citebot.ports import Capabilities, Desk, Inbound, NoSettings, Outbound, PartContext
+from citebot.ports import Actor, Capabilities, Desk, Inbound, NoSettings, Outbound, PartContext, Role
 
 ALICE = Person("alice", "Alice")
 
@@ -61,6 +61,8 @@ class ScriptedPlatform:
         """Visible messages by idempotency key, in the order they appeared."""
         self.members: dict[str, frozenset[Person] | None] = {}
         """Who sees a conversation, by its id; a direct message is seen by its asker."""
+        self.roles: dict[str, Role] = {}
+        """What somebody may change, by account."""
         self.acknowledged: list[str] = []
         """Delivery ids that were acknowledged to the outside, in order."""
         self._desk: asyncio.Future[Desk] | None = None
@@ -97,6 +99,10 @@ class ScriptedPlatform:
             return frozenset({asker})
         return self.members.get(conversation.id)
 
+    async def role_of(self, actor: Actor) -> Role:
+        await self.trip("role_of")
+        return self.roles.get(actor.account, "")
+
     # -- for tests ------------------------------------------------------------------------------------------------
 
     async def ask(
@@ -110,6 +116,7 @@ class ScriptedPlatform:
         message_id: str = "",
         history: Sequence[Turn] = (),
         sources: Sequence[str] = (),
+        unprompted: bool = False,
     ) -> Inbound:
         """Deliver a question as the outside would; returns once it is acknowledged, raises what `accept` raised."""
         desk = await self._connected()
@@ -122,6 +129,7 @@ class ScriptedPlatform:
             text=text,
             history=tuple(history),
             sources=tuple(sources),
+            unprompted=unprompted,
         )
         await desk.accept(inbound)
         self.acknowledged.append(inbound.delivery_id)
@@ -196,6 +204,9 @@ class _Writing:
             self._shown.text = answer.text
             self._shown.citations = list(answer.citations)
             self._end()
+
+    async def rest(self) -> None:
+        return
 
     async def abort(self, notice: str) -> None:
         await self._platform.trip("abort")

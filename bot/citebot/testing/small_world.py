@@ -11,6 +11,7 @@ from typing import Any
 
 from citebot.answering import AnswerPath
 from citebot.answering.hooks import Hooks
+from citebot.budgets import Budgets
 from citebot.model import (
     EVERYONE,
     Answer,
@@ -115,6 +116,7 @@ class SmallWorld:
         *,
         reranker: Reranker | None = None,
         hooks: Hooks | None = None,
+        budgets: Budgets | None = None,
         **settings: Any,
     ) -> AnswerPath:
         """The question's path over these pages; it answers whatever the confidence, unless told otherwise."""
@@ -125,6 +127,7 @@ class SmallWorld:
             reranker=reranker,
             generator=generator or QuotingGenerator(),
             hooks=hooks,
+            budgets=budgets,
             settings=AnsweringSettings(**{"threshold": 0.0, **settings}),
         )
 
