@@ -12,7 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from citebot.errors import CitebotError, IndexUnavailable, ModelUnavailable, NotAllowed, StorageError, WrongUse
+from citebot.errors import (
+    CitebotError,
+    DiskFull,
+    IndexUnavailable,
+    ModelUnavailable,
+    NotAllowed,
+    StorageError,
+    WrongUse,
+)
 from citebot.model import Conversation, Feedback, Person, Turn
 from citebot.ports import Desk, Inbound
 from citebot_connectors.platforms.console.auth import Doorkeeper
@@ -26,6 +34,7 @@ PLATFORM = "console"
 MAX_WAITING = 8
 """Questions one person may have open at a time."""
 WAITING_SECONDS = 600.0
+CANNOT_SAVE = "I can't save right now. Please tell whoever runs me."
 BEAT_SECONDS = 10.0
 """A silent stream says something this often, so that proxies keep it and we notice readers who left."""
 
@@ -122,6 +131,12 @@ class Api:
             data = {"answer": answer_to_json(stored)} if stored else {"notice": "This answer is no longer available."}
             yield _lines(StreamEvent(0, "done" if stored else "failed", data))
             return
+        if stream.held and not stream.ended:
+            # As above, and what follows it.
+            after = stream.last
+            stored = await self._desk.show_answer(stream.held, person)
+            if stored is not None:
+                yield _lines(StreamEvent(after, "for_now", {"answer": answer_to_json(stored)}))
         if stream.untouched:
             await self._look_for_stored(stream, person)
         async for event in stream.follow(after, patience=self._beat):
@@ -223,7 +238,7 @@ def _honest(handler: Handler) -> Handler:
         except CitebotError as error:
             status = next(status for kind, status in statuses if isinstance(error, kind))
             log.warning("request failed", path=request.url.path, error=str(error))
-            return refuse(status, str(error))
+            return refuse(status, CANNOT_SAVE if isinstance(error, DiskFull) else str(error))
         except Exception:  # a person waits behind every request: they get a line, the log the rest
             log.exception("request failed", path=request.url.path)
             return refuse(500, "Something went wrong inside Citebot. The log of the server says more.")

@@ -36,7 +36,8 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/login", "/favicon.ico"})
+OPEN_PATHS = frozenset({"/livez", "/readyz", "/login", "/favicon.ico", "/metrics"})
+"""The metrics look for their own token where nobody is signed in."""
 OPEN_FOLDERS = ("/static/", "/hooks/")
 """Whoever calls a hook signs what they send; the source checks it."""
 CACHED_FOLDERS = ("/static/",)

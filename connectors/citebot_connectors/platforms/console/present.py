@@ -61,6 +61,7 @@ def answer_to_json(answer: Answer) -> dict[str, Any]:
         "citations": [citation_to_json(citation) for citation in answer.citations],
         "closest": [passage_to_json(near.passage) for near in answer.closest],
         "notes": list(answer.notes),
+        "waiting": answer.unwritten == "waiting",
         "created": moment(answer.created),
     }
 

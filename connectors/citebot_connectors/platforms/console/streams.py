@@ -36,6 +36,8 @@ class Stream:
         self.job: int | None = None
         self.answer_id = ""
         self.ended = False
+        self.held = ""
+        """The answer for now that is shown, whose place a better one may take."""
         self.writers = 0
         self._events: list[StreamEvent] = []
         self._next = 1
@@ -73,13 +75,23 @@ class Stream:
         self.emit(name, data)
 
     def end_with(self, answer: Answer) -> None:
-        """End with the stored answer."""
-        self.end("done", {"answer": answer_to_json(answer)}, answer_id=answer.id)
+        """End with the stored answer, or show it until there is a better one."""
+        if answer.unwritten != "waiting":
+            self.end("done", {"answer": answer_to_json(answer)}, answer_id=answer.id)
+        elif not self.held:
+            self._events.clear()
+            self.held = answer.id
+            self.emit("for_now", {"answer": answer_to_json(answer)})
 
     def release(self) -> None:
         """Let the readers go: the server stops."""
         self._released = True
         self._changed.set()
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event."""
+        return self._next - 1
 
     async def follow(self, after: int, *, patience: float) -> AsyncIterator[StreamEvent | None]:
         """The events after number `after`, as they come; None when nothing came for `patience` seconds."""
@@ -117,6 +129,9 @@ class StreamedAnswer:
     async def finish(self, answer: Answer) -> None:
         if self._speaks():
             self._stream.end_with(answer)
+
+    async def rest(self) -> None:
+        return
 
     async def abort(self, notice: str) -> None:
         if self._speaks():
@@ -160,7 +175,8 @@ class Streams:
         """How many questions somebody asked within so many seconds that have no answer yet."""
         since = self._clock() - within
         streams = self._streams.values()
-        return sum(1 for stream in streams if stream.owner == owner and not stream.ended and stream.started > since)
+        open_ones = (stream for stream in streams if stream.owner == owner and not stream.ended and not stream.held)
+        return sum(1 for stream in open_ones if stream.started > since)
 
     def release(self) -> None:
         """Let all readers go."""

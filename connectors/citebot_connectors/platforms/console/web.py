@@ -56,7 +56,8 @@ def build_web(
         problems = list(await desk.problems())
         known = request.state.person is not None
         shown = {"problems": problems} if known else {"problems": len(problems)}
-        return JSONResponse({"ready": not problems, **shown}, status_code=503 if problems else 200)
+        ready = await desk.ready()
+        return JSONResponse({"ready": ready, **shown}, status_code=200 if ready else 503)
 
     routes: list[BaseRoute] = [
         Route("/", page),

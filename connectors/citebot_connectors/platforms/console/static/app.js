@@ -139,9 +139,11 @@ async function run(turn, view, begin) {
   view.step("queued", "Sending your question");
   try {
     await begin();
-    for await (const event of api.follow(conversation.request(turn, sources.chosen))) {
-      if (running !== mine) return; // A new conversation has begun; the answer is kept, but nobody waits for it here.
-      take(event, turn, view);
+    const events = api.follow(conversation.request(turn, sources.chosen));
+    for (let next = await events.next(); !next.done; next = await events.next()) {
+      if (running !== mine) return void events.return(); // A new conversation has begun; the answer is kept, but nobody waits for it here.
+      take(next.value, turn, view);
+      if (next.value.name === "for_now") return void late(events, turn, view);
     }
   } catch (error) {
     if (running === mine) view.fail(error instanceof api.Refused ? error.message : "The server cannot be reached. Check that it runs, then try again.");
@@ -154,13 +156,24 @@ async function run(turn, view, begin) {
   }
 }
 
+/** What takes the place of an answer for now, if it comes; meanwhile one can go on asking. */
+async function late(events, turn, view) {
+  const [id, here] = [turn.id, conversation];
+  try {
+    for await (const event of events) {
+      if (turn.id !== id || conversation !== here) return;
+      if (event.name === "done" || event.name === "failed") take(event, turn, view);
+    }
+  } catch { /* what stands there stays */ }
+}
+
 function take(event, turn, view) {
   if (event.name === "status") view.step(event.data.stage, event.data.note);
   else if (event.name === "reset") view.reset();
   else if (event.name === "text") view.add(event.data.text, event.data.citations);
   else if (event.name === "failed") view.fail(event.data.notice);
   else if (event.name === "waiting") view.step("queued", "The connection was lost. Trying again");
-  else if (event.name === "done") {
+  else if (event.name === "done" || event.name === "for_now") {
     conversation.answered(turn, event.data.answer);
     view.finish(event.data.answer);
   }
@@ -203,6 +216,7 @@ async function resume(kept) {
       const answer = await api.answer(turn.answer);
       turn.said = answer.text;
       view.finish(answer, { quiet: true });
+      if (answer.waiting) late(api.follow(conversation.request(turn, sources.chosen)), turn, view);
     } catch (error) {
       view.fail(error.message);
     }

@@ -61,7 +61,8 @@ export class TurnView {
     if (quiet) return;
     if (!streamed) this.spoken = 0;
     this.#speak(true);
-    announce(answer.citations.length ? `The answer is complete. Documents cited: ${answer.citations.length}.` : "The answer is complete.");
+    if (answer.waiting) this.spoken = 0; // what takes its place is read from the beginning
+    else announce(answer.citations.length ? `The answer is complete. Documents cited: ${answer.citations.length}.` : "The answer is complete.");
   }
 
   fail(notice) {
@@ -92,7 +93,7 @@ export class TurnView {
   }
 
   #references(answer) {
-    const known = answer.answered ? answer.citations : [...answer.citations, ...answer.closest];
+    const known = answer.citations.length ? answer.citations : answer.answered ? [] : answer.closest;
     if (!known.length) return null;
     const title = answer.answered ? "Sources" : "Closest documents";
     const list = el("ol", { class: "references" });
