@@ -8,9 +8,8 @@ from typing import Any
 
 from citebot.model import Audience
 from citebot.ports import IndexEntry, IndexQuery
-from citebot_plugins.embedded.analysis import LANGUAGES, analyzer, indexed_text, language_of, terms
-
-HEADING_CHARACTERS = 120
+from citebot_plugins.embedded.analysis import LANGUAGES, analyzer, language_of, terms
+from citebot_plugins.index_text import heading_of, indexed_text
 
 
 class WordIndex:
@@ -78,16 +77,17 @@ class WordIndex:
         if self._writer is None:
             # One thread keeps segments few; indexing is never the slow part of a sync.
             self._writer = self._index.writer(heap_size=self._memory, num_threads=1)
+            # What a killed process left behind may have the name of a file that is to be written.
+            self._writer.garbage_collect_files()
         return self._writer
 
     def _document(self, entry: IndexEntry) -> Any:
         language = language_of(entry.language, self._default)
         self._languages.add(language)
-        text = indexed_text(entry.text)
         document = self._tantivy.Document()
         document.add_integer("id", entry.id)
-        document.add_text(f"text_{language}", text)
-        document.add_text(f"heading_{language}", entry.heading or text.split("\n", 1)[0][:HEADING_CHARACTERS])
+        document.add_text(f"text_{language}", indexed_text(entry.text))
+        document.add_text(f"heading_{language}", heading_of(entry))
         document.add_text("source", entry.source)
         document.add_text("language", language)
         for principal in entry.readers.principals:

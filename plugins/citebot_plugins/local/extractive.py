@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from citebot.errors import ModelUnavailable
-from citebot.model import Embedding, Status
+from citebot.model import Embedding, Status, Tone
 from citebot.ports import Draft, GenerationRequest, PartContext
 from citebot_plugins.local.extractive_scoring import Candidate, Scoring, best_first, read
 from citebot_plugins.local.extractive_selection import arranged, selected
+
+_MORE: Mapping[Tone, float] = {"brief": 0.5, "normal": 1.0, "detailed": 2.0}
+"""How many more sentences than usual; the more there are, the less each must come near the best one."""
 
 
 class ExtractiveSettings(BaseModel):
@@ -51,12 +54,13 @@ class ExtractiveGenerator:
         scoring = Scoring(request, candidates)
         near = best_first(candidates, scoring.by_words)[: self._settings.vectors]
         scoring.add_vectors(near, await _vectors(request, near))
+        more = _MORE[request.tone]
         chosen = selected(
             candidates,
             scoring,
-            most=self._settings.sentences,
-            keep_within=self._settings.keep_within,
-            keep_elsewhere=self._settings.keep_elsewhere,
+            most=max(1, round(self._settings.sentences * more)),
+            keep_within=min(1.0, self._settings.keep_within / more**0.5),
+            keep_elsewhere=min(1.0, self._settings.keep_elsewhere / more**0.5),
         )
         for text in arranged(chosen, candidates, scoring):
             yield Draft(text)
