@@ -4,7 +4,7 @@ VENV ?= .venv
 export VENV PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs requirements bench clean
+.PHONY: help demo test check format docs requirements promises bench clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,10 @@ docs: ## Write the generated pages of docs/
 
 requirements: ## Pin the dependencies again (needs uv)
 	scripts/requirements.sh
+
+promises: ## The promises that every run tests with few repetitions, at their full counts; takes long
+	@scripts/make_venv.sh dev
+	CITEBOT_TEST_COUNTS=full $(VENV)/bin/python -m pytest --timeout=7200 tests/faults $(ARGS)
 
 bench: ## All benchmarks; they take long and write docs/benchmarks.md
 	@scripts/make_venv.sh dev

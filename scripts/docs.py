@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/: settings, hooks and commands, from the code itself.
+"""Writes the generated pages of docs/: settings, hooks, commands and checks of sources, from the code itself.
 
 python scripts/docs.py          write them
 python scripts/docs.py --check  say which are stale, and exit 1 if any is
@@ -54,12 +54,14 @@ def settings_page() -> str:
         if model is None:
             continue
         lines += ["", f"## `[{name}]`", ""]
-        if model is Choice:
+        if issubclass(model, Choice):
             default = field.default.use
             lines.append(
                 f'`{name}.use` (`{variable((name, "use"))}`, default `"{default}"`) names the {name}; '
                 f"its own settings are below `[{name}.NAME]`."
             )
+            more = {key: each for key, each in model.model_fields.items() if key != "use"}
+            lines += ["", *_table(more, (name,))] if more else []
             lines += _parts(name)
         else:
             lines += [inspect.getdoc(model) or "", "", *_table(model.model_fields, (name,))]
@@ -202,10 +204,36 @@ def _helps(command: click.Command, context: click.Context) -> Iterator[tuple[lis
                 yield from _helps(inner, inside)
 
 
+CHECKS_NOTE = "<!-- From here on written by scripts/docs.py; change the code and run `make docs`. -->\n"
+
+
+def conformance_page() -> str:
+    """The page as it is, with the tables of all checks and of what a lab may have."""
+    from citebot.testing.sources.catalogue import CHECKS, GROUPS
+    from citebot.testing.sources.checking import abilities
+
+    lines = [(DOCS / "conformance.md").read_text(encoding="utf-8").partition(CHECKS_NOTE)[0] + CHECKS_NOTE]
+    for letter, group in GROUPS.items():
+        lines += [
+            f"### {letter} {group}",
+            "",
+            "| | what every source keeps | why | the lab has | live |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for check in CHECKS:
+            if check.id.startswith(letter):
+                needs = ", ".join(f"`{name}`" for name in abilities(check.needs)) if check.needs else ""
+                live = "yes" if check.observes else ""
+                lines += [f"| {check.id} | {check.title} | {check.why} | {needs} | {live} |"]
+        lines += [""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "hooks.md": hooks_page,
     "commands.md": commands_page,
+    "conformance.md": conformance_page,
 }
 
 

@@ -44,6 +44,24 @@ else
     left_out "no Redmine: see scripts/services/redmine.sh"
 fi
 
+if url=$("$here/local_slack.sh" start "/tmp/citebot-local-slack-$$" $watched); then
+    echo "CITEBOT_TEST_LOCAL_SLACK=$url"
+else
+    left_out "no local-slack: see scripts/services/local_slack.sh"
+fi
+
+if program=$("$here/aimock.sh"); then
+    echo "CITEBOT_TEST_AIMOCK=$program"
+else
+    left_out "no aimock: see scripts/services/aimock.sh"
+fi
+
+if url=$("$here/elasticsearch.sh" start "/tmp/citebot-elasticsearch-$$" $watched); then
+    echo "CITEBOT_TEST_ELASTICSEARCH_URL=$url"
+else
+    left_out "no Elasticsearch: see scripts/services/elasticsearch.sh"
+fi
+
 "$here/../fetch_bge_small.sh" >/dev/null || left_out "no bge-small: see scripts/fetch_bge_small.sh"
 
 if [ "${CI:-}" = true ]; then exit $failed; fi

@@ -60,9 +60,9 @@ prepare() {
 case $action in
     prepare) prepare ;;
     serve)
-        # WEBrick is not among Redmine's gems: it is loaded before they are.
+        here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
         cd "$code"
-        DATABASE_URL="sqlite3:$folder/redmine.sqlite" REDMINE_INSTANCE=default RUBYOPT=-rwebrick \
+        DATABASE_URL="sqlite3:$folder/redmine.sqlite" REDMINE_INSTANCE=default RUBYLIB="$here" RUBYOPT=-rredmine_server \
             exec rackup -E production -s webrick -o 127.0.0.1 -p "$3" -q
         ;;
     remove) rm -rf "$folder" ;;
