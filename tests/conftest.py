@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from fcntl import LOCK_EX, flock
@@ -25,6 +26,8 @@ from citebot.storage.tables import metadata
 SCRIPT = Path(__file__).parent.parent / "scripts" / "services" / "postgres.sh"
 GIVEN = "CITEBOT_TEST_POSTGRES_URL"
 FOLDER = "CITEBOT_TEST_POSTGRES_FOLDER"
+COUNTS = "CITEBOT_TEST_COUNTS"
+DEMO_KEEPS = 480  # seconds
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,6 +40,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop the server that this session started, if it did."""
     if not hasattr(config, "workerinput") and (folder := os.environ.pop(FOLDER, None)) and Path(folder).exists():
         subprocess.run([SCRIPT, "stop", folder], check=False)
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Elasticsearch: the one of the environment, or one that is started here and ends with the session."""
+    if given := os.environ.get("CITEBOT_TEST_ELASTICSEARCH_URL"):
+        yield given
+        return
+    script, folder = SCRIPT.with_name("elasticsearch.sh"), tmp_path_factory.mktemp("elasticsearch")
+    made = subprocess.run([script, "start", folder, str(os.getpid())], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no Elasticsearch: {made.stderr.strip().splitlines()[-1:]}")
+    yield made.stdout.strip()
+    subprocess.run([script, "stop", folder], check=True)
 
 
 @pytest.fixture(autouse=True)
@@ -146,12 +163,30 @@ class Commands:
 
 
 @pytest.fixture(scope="session")
-def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of the sample company, made once; copy it before use."""
-    folder = tmp_path_factory.mktemp("sample")
-    done = Commands(folder)("demo", "--once", "--json")
-    assert done.exit_code == 0, done.stderr
-    return folder / "demo"
+def count() -> Callable[[int, int], int]:
+    """How often to do something: seldom in every run of the tests, at full count for `make promises`."""
+    at_full = os.environ.get(COUNTS) == "full"
+    return lambda few, full: full if at_full else few
+
+
+@pytest.fixture(scope="session")
+def demo_folders() -> list[tuple[float, Path]]:
+    """The data folders of the sample company so far, each with the time when it was made."""
+    return []
+
+
+@pytest.fixture
+def demo_folder(demo_folders: list[tuple[float, Path]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the sample company; copy it before use.
+
+    Made for all tests, and anew before its groups are older than `access.staleness`: members would lose their rights.
+    """
+    if not demo_folders or time.monotonic() - demo_folders[-1][0] > DEMO_KEEPS:
+        folder = tmp_path_factory.mktemp("sample")
+        done = Commands(folder)("demo", "--once", "--json")
+        assert done.exit_code == 0, done.stderr
+        demo_folders.append((time.monotonic(), folder / "demo"))
+    return demo_folders[-1][1]
 
 
 @pytest.fixture

@@ -13,9 +13,12 @@ import click
 import pytest
 
 from citebot.cli.root import COMMANDS, cli
+from citebot.model import Conversation, Person, Readers
+from citebot.storage import Database, curated
 
 CONVERSATION = "chat"
 """Comes from a plugin, and prints what people read."""
+OF_PLUGINS = {"elasticsearch", "slack"}
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -63,6 +66,24 @@ def questions(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def curated_answer(company: Any) -> int:
+    """The number of an answer that somebody has written."""
+    with closing(Database(f"sqlite:///{company.folder / 'citebot.db'}")) as database, database.write() as tx:
+        number = curated.add(
+            tx,
+            question="Who refills the coffee machine?",
+            text="Dana refills it.",
+            author=Person("dana"),
+            url="",
+            readers=Readers.everyone(),
+            place=Conversation("slack", "C1", "T1"),
+            message_id="1.0",
+        )
+    assert number is not None
+    return number
+
+
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_every_command_explains_itself(path: tuple[str, ...], citebot: Any) -> None:
     result = citebot(*path, "--help")
@@ -79,21 +100,33 @@ def test_the_list_of_commands_is_never_cut_to_nothing(citebot: Any) -> None:
     listed = citebot("--help").stdout.split("Commands:")[1].splitlines()
 
     names = {line.split()[0] for line in listed if line.strip()}
-    assert names == {*COMMANDS, CONVERSATION}
+    assert names == {*COMMANDS, CONVERSATION, *OF_PLUGINS}
 
 
 WITH_JSON: dict[str, tuple[str, ...]] = {
     "answers list": (),
     "answers show": ("{answer}",),
     "ask": ("How many days of annual leave do I get?",),
+    "audit list": (),
+    "budget": (),
     "completion": ("bash",),
     "config schema": (),
     "config show": (),
+    "conversation list": (),
+    "conversation reset": ("slack",),
+    "conversation set": ("slack", "tone=brief"),
+    "conversation show": ("slack",),
+    "curated edit": ("{curated}", "--for-everyone"),
+    "curated list": (),
+    "curated remove": ("{curated}",),
+    "curated show": ("{curated}",),
     "db check": (),
     "db current": (),
     "db upgrade": (),
     "demo": ("--once",),
     "doctor": (),
+    "elasticsearch plan": ("--documents", "1000000"),
+    "elasticsearch privileges": (),
     "eval answers": ("--questions", "{questions}"),
     "eval run": ("--dataset", "{beir}"),
     "index purge": (),
@@ -104,6 +137,7 @@ WITH_JSON: dict[str, tuple[str, ...]] = {
     "search": ("annual leave",),
     "secrets rotate": (),
     "secrets status": (),
+    "slack manifest": (),
     "source add files": ("--name", "more", "--path", "{beir}", "--include", "*.jsonl"),
     "source add git": ("--name", "more", "--url", "{beir}/none.git", "--no-check"),
     "source add jsonl": ("--name", "more", "--path", "{beir}/corpus.jsonl"),
@@ -113,14 +147,20 @@ WITH_JSON: dict[str, tuple[str, ...]] = {
     "source check": ("company",),
     "source confirm": ("company",),
     "source list": (),
+    "source new": ("intranet",),
     "source pause": ("company",),
     "source remove": ("company", "--yes"),
+    "source retry": ("company",),
+    "source schedule": ("company", "--every", "15m"),
     "source show": ("company",),
     "source sync": ("tickets",),
+    "source trust": ("company", "open"),
     "source types": (),
 }
-NO_JSON = {CONVERSATION, "serve"}
-"""A conversation, and a server: its logs are JSON lines instead."""
+NO_JSON = {CONVERSATION, "dev", "serve", "slack doctor"}
+"""A conversation; servers, whose logs are JSON lines instead; and a check that fails without tokens of Slack's."""
+EMPTY = {"audit list", "conversation list"}
+"""Nothing was changed yet."""
 
 
 def test_no_command_is_left_out() -> None:
@@ -128,14 +168,19 @@ def test_no_command_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("name", WITH_JSON)
-def test_every_command_speaks_json(name: str, company: Any, beir: Path, questions: Path) -> None:
+def test_every_command_speaks_json(
+    name: str, company: Any, beir: Path, questions: Path, request: pytest.FixtureRequest
+) -> None:
     answer = company.json("answers", "list")[0]["id"]
-    given = [part.format(answer=answer, beir=beir, questions=questions) for part in WITH_JSON[name]]
+    # Only there: the doctor finds fault with a source that was never read.
+    number = request.getfixturevalue("curated_answer") if name.startswith("curated") else 0
+    values = {"answer": answer, "beir": beir, "questions": questions, "curated": number}
+    given = [part.format(**values) for part in WITH_JSON[name]]
 
     result = company(*name.split(), *given, "--json")
 
     assert result.exit_code == 0, result.stderr
-    assert json.loads(result.stdout)
+    assert bool(json.loads(result.stdout)) is (name not in EMPTY)
     assert result.stderr == ""
 
 
@@ -231,6 +276,40 @@ def test_doctor_says_what_to_mend(citebot: Any, tmp_path: Path) -> None:
     assert (never_read.exit_code, well.exit_code, gone.exit_code) == (1, 0, 1)
     assert "→ citebot source sync docs" in never_read.stdout
     assert str(docs) in gone.stdout
+
+
+def test_settings_of_a_conversation_are_made_shown_and_taken_back_with_an_audit_line_each(citebot: Any) -> None:
+    assert citebot("conversation", "set", "slack", "tone=brief", "per_day=9").stdout == "slack: tone=brief, per_day=9\n"
+    citebot("conversation", "set", "slack:T1:C1", "answers=all", "muted=true")
+    shown = citebot.json("conversation", "show", "slack:T1:C1")
+    assert (shown["settings"]["tone"], shown["settings"]["answers"]) == ("brief", "all")
+    assert shown["origins"] == {"tone": "slack", "per_day": "slack", "answers": "slack:T1:C1", "muted": "slack:T1:C1"}
+    assert citebot("conversation", "reset", "slack", "tone").stdout == "slack: per_day=9\n"
+    assert citebot("conversation", "reset", "slack").stdout == "slack: nothing is set\n"
+    assert [row["place"] for row in citebot.json("conversation", "list")] == ["slack:T1:C1"]
+    lines = citebot.json("audit", "list")
+    assert [line["action"].partition(".")[2] for line in lines] == ["reset", "reset", "set", "set"]
+    assert (lines[0]["place"], lines[0]["before"], lines[0]["after"]) == ("command line", {"per_day": 9}, {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("set", "slack", "tone=loud"), "“conversation.tone”: input should be 'brief', 'normal' or 'detailed'"),
+        (("set", "slack", "volume=3"), "There is no setting “conversation.volume”"),
+        (("set", "slack", "tone"), "“tone” sets nothing"),
+        (("set", "slack", "sources=wiki"), "There is no source “wiki”. Known: none yet."),
+        (("set", ":T1", "tone=brief"), "“:T1” is no place"),
+        (("reset", "slack", "volume"), "There is no setting “volume”"),
+    ],
+)
+def test_a_wrong_setting_of_a_conversation_is_one_line(
+    arguments: tuple[str, ...], complaint: str, citebot: Any
+) -> None:
+    done = citebot("conversation", *arguments)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"citebot: {complaint}")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_list_of_sources_says_when_each_is_read_next_and_which_is_late(company: Any) -> None:

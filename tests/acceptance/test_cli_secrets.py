@@ -13,8 +13,7 @@ CANARY = "canary-7f3a-hunter2"
 ENVELOPE = re.compile(rb"gAAAA[\w=-]{20,}")
 
 PLUGIN = '''
-from citebot import Document, Failed, Finding, Readers, Ref, SourceSpec, StopSync, hookimpl
-from citebot.ports import Batch
+from citebot import Batch, Document, Failed, Finding, Readers, Ref, SourceSpec, StopSync, hookimpl
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 

@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("/tmp/citebot-quality"))
     parser.add_argument("--index", default="citebot_plugins.embedded:EmbeddedIndex")
+    parser.add_argument("--index-settings", type=json.loads, default={}, help="JSON, such as the url of a server")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     arguments = parser.parse_args()
     folder = arguments.data / "mtrag-cloud"
@@ -42,7 +43,11 @@ def main() -> None:
 
 async def run(folder: Path, arguments: argparse.Namespace) -> None:
     world = await open_world(
-        arguments.work / "mtrag", mtrag_passages(folder), index=arguments.index, embedder=LocalSettings()
+        arguments.work / "mtrag",
+        mtrag_passages(folder),
+        index=arguments.index,
+        embedder=LocalSettings(),
+        index_settings=arguments.index_settings,
     )
     try:
         covered = set((folder / "covered_queries.txt").read_text().split())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,9 @@ def question(text: str, history: Sequence[str] = ()) -> Question:
     )
 
 
-async def open_world(folder: Path, texts: Sequence[Text], *, index: str, embedder: LocalSettings) -> World:
+async def open_world(
+    folder: Path, texts: Sequence[Text], *, index: str, embedder: LocalSettings, index_settings: Mapping[str, Any] = {}
+) -> World:
     """Store, embed and index what is not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     database = Database(f"sqlite:///{folder / 'citebot.db'}")
@@ -80,7 +82,7 @@ async def open_world(folder: Path, texts: Sequence[Text], *, index: str, embedde
     model = LocalEmbedder(embedder, PartContext(folder / "embedder"))
     await model.open()
     await _embed(database, model)
-    found = make_index(index, folder / "index")
+    found = make_index(index, folder / "index", index_settings)
     await found.open()
     feeder = Feeder(database, found)
     feeder.use_model(model.model_id)
@@ -88,11 +90,11 @@ async def open_world(folder: Path, texts: Sequence[Text], *, index: str, embedde
     return World(database, found, model, ids)
 
 
-def make_index(spec: str, folder: Path) -> Index:
-    """`module:Class`, with its default settings."""
+def make_index(spec: str, folder: Path, settings: Mapping[str, Any] = {}) -> Index:
+    """`module:Class`, with its default settings but for these."""
     module, _, name = spec.partition(":")
     part = getattr(importlib.import_module(module), name)
-    return part(part.Settings(), PartContext(folder))  # type: ignore[no-any-return]
+    return part(part.Settings(**settings), PartContext(folder))  # type: ignore[no-any-return]
 
 
 def _stored(database: Database, texts: Sequence[Text]) -> dict[str, int]:

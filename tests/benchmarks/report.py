@@ -31,9 +31,20 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=DOCS / "benchmarks")
     parser.add_argument("--out", type=Path, default=DOCS / "benchmarks.md")
     options = parser.parse_args()
+    before = options.out.read_text("utf-8") if options.out.exists() else ""
     pages = [HEADER.format(machine=machine())]
-    pages += [page(path) for path in sorted(options.results.glob("*.json"))]
+    pages += [unless_known(page(path), before) for path in sorted(options.results.glob("*.json"))]
     options.out.write_text("\n".join(pages), "utf-8")
+
+
+def unless_known(made: str, before: str) -> str:
+    """The table as it is there already, if nothing but its day is new: a checkout dates every file anew."""
+    title, _, rest = made.partition("Measured on ")
+    rows = rest.partition("\n")[2]
+    at = before.find(title)
+    day = before[at + len(title) :].removeprefix("Measured on ").partition(".")[0] if at >= 0 else ""
+    known = f"{title}Measured on {day}.\n{rows}"
+    return known if day and known in before else made
 
 
 def page(path: Path) -> str:

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from citebot.model import Readers
 from citebot.ports import PartContext, Source
 from citebot.testing.contract_source import SourceContract
-from citebot.testing.source_lab import Lab
+from citebot.testing.sources.content import RICH
+from citebot.testing.sources.lab import Lab
 from citebot_connectors.sources.git import GitSource
 
 
@@ -39,6 +40,33 @@ class GitLab:
         (self._folder / key).unlink()
         self._git("add", "-A")
         self._git("commit", "-q", "-m", "delete")
+
+    def move(self, key: str) -> str:
+        new = f"elsewhere/{key}"
+        (self._folder / new).parent.mkdir(parents=True, exist_ok=True)
+        self._git("mv", key, new)
+        self._git("commit", "-q", "-m", "move")
+        return new
+
+    def restore(self, key: str) -> None:
+        self.create(key.removesuffix(".md"), "Text of page 0.", Readers.everyone())
+
+    def restrict(self, key: str, readers: Readers | None) -> None:
+        head, _, text = (self._folder / key).read_text("utf-8").rpartition("---\n\n")
+        lines = [line for line in head.splitlines() if not line.startswith("readers: ")]
+        lines += [f"readers: {', '.join(sorted(readers.principals))}"] if readers else []
+        self._commit(key, "\n".join(lines) + f"\n---\n\n{text}")
+
+    burst_size = 10_000
+
+    def burst(self, number: int) -> None:
+        for made in range(number):
+            (self._folder / f"burst-{made}.md").write_text(f"---\nreaders: everyone\n---\n\nText {made}.\n", "utf-8")
+        self._git("add", "-A")
+        self._git("commit", "-q", "-m", "burst")
+
+    def write_rich(self) -> str:
+        return self.create("Rich", RICH, Readers.everyone())
 
     def _commit(self, key: str, text: str) -> None:
         (self._folder / key).write_text(text, "utf-8")

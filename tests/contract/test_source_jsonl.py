@@ -9,7 +9,8 @@ from typing import Any
 from citebot.model import Readers
 from citebot.ports import PartContext, Source
 from citebot.testing.contract_source import SourceContract
-from citebot.testing.source_lab import Lab
+from citebot.testing.sources.content import RICH
+from citebot.testing.sources.lab import Lab
 from citebot_connectors.sources.jsonl import JsonlSource
 
 
@@ -37,6 +38,38 @@ class JsonlLab:
     def delete(self, key: str) -> None:
         del self._rows[key]
         self._write()
+
+    def rename(self, key: str, title: str) -> str:
+        self._rows[key]["title"] = title
+        self._write()
+        return key
+
+    def restrict(self, key: str, readers: Readers | None) -> None:
+        self._rows[key].pop("readers", None)
+        if readers:
+            self._rows[key]["readers"] = sorted(readers.principals)
+        self._write()
+
+    def comment(self, key: str, text: str, *, private: bool) -> None:
+        part = {"author": "ann", "text": text} | ({"readers": ["board"]} if private else {})
+        self._rows[key].setdefault("parts", []).append(part)
+        self._write()
+
+    def restore(self, key: str) -> None:
+        self._rows[key] = {"id": key, "title": "Page 0", "text": "Text of page 0.", "readers": ["everyone"]}
+        self._write()
+
+    burst_size = 10_000
+
+    def burst(self, number: int) -> None:
+        for made in range(number):
+            self._rows[f"burst-{made}"] = {"id": f"burst-{made}", "text": f"Text {made}.", "readers": ["everyone"]}
+        self._write()
+
+    def write_rich(self) -> str:
+        self._rows["rich"] = {"id": "rich", "title": "Rich", "markdown": RICH, "readers": ["everyone"]}
+        self._write()
+        return "rich"
 
     def _write(self) -> None:
         lines = (json.dumps(row, ensure_ascii=False) for row in self._rows.values())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +22,12 @@ from structlog.testing import capture_logs
 from citebot.egress import SourceHttp
 from citebot.errors import CursorExpired, StopSync
 from citebot.model import Document, Gone, Readers, Ref
-from citebot.ports import Http, PartContext, Source, SourceContext
+from citebot.ports import PartContext, Source, SourceContext
 from citebot.settings import EgressSettings
 from citebot.testing.contract_source import SourceContract
 from citebot.testing.local_server import Sent, local_server
-from citebot.testing.source_lab import Lab, SourceWorld
+from citebot.testing.sources.lab import Lab
+from citebot.testing.sources.world import SourceWorld
 from citebot_connectors.sources.redmine import RedmineSource
 
 pytestmark = [pytest.mark.redmine, pytest.mark.xdist_group("redmine"), pytest.mark.timeout(300)]
@@ -32,6 +35,7 @@ pytestmark = [pytest.mark.redmine, pytest.mark.xdist_group("redmine"), pytest.ma
 GIVEN = "CITEBOT_TEST_REDMINE"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "services" / "redmine.sh"
 KEY = "0123456789abcdef0123456789abcdef01234567"
+EGRESS = EgressSettings(allow=["127.0.0.0/8"], requests_per_second=1000)
 MANAGER, DEVELOPER, REPORTER = 3, 4, 5
 
 
@@ -115,6 +119,17 @@ class Redmine:
     def update(self, key: str, **values: Any) -> None:
         self.do("PUT", f"/issues/{key[1:]}", issue=values)
 
+    def sql(self, script: str) -> None:
+        """Past Redmine, which then knows nothing of it."""
+        with closing(sqlite3.connect(self.folder / "redmine.sqlite", timeout=10)) as database, database:
+            database.executescript(script)
+
+    def wait_for_another_second(self, key: str) -> None:
+        """Dates are whole seconds: a listing cannot tell two versions within one."""
+        found = self._hands.get(f"{self.url}/issues/{key[1:]}.json").json()
+        last = datetime.fromisoformat(found["issue"]["updated_on"]).timestamp()
+        time.sleep(max(0.0, last + 1.01 - time.time()))
+
     def journals(self, key: str) -> list[dict[str, Any]]:
         found = self._hands.get(f"{self.url}/issues/{key[1:]}.json", params={"include": "journals"}).json()
         journals: list[dict[str, Any]] = found["issue"]["journals"]
@@ -142,8 +157,7 @@ def redmine(served: Redmine) -> Redmine:
 
 @pytest.fixture
 def http() -> Iterator[SourceHttp]:
-    settings = EgressSettings(allow=["127.0.0.0/8"], requests_per_second=1000)
-    with closing(SourceHttp(settings, source="tracker", stop=lambda: False)) as made:
+    with closing(SourceHttp(EGRESS, source="tracker", stop=lambda: False)) as made:
         yield made
 
 
@@ -190,58 +204,131 @@ def people_of(redmine: Redmine, ctx: SourceContext, readers: Readers) -> set[str
 # --- the contract ---------------------------------------------------------------------------------------------------
 
 
+TEXTILE = """h2. Install
+
+Ask in "the guide":https://example.org/guide first.
+
+<pre><code class="python">
+def install():
+    return 42
+</code></pre>
+
+|_. Country |_. Days |
+| Poland | 26 |
+
+h3. Upgrade
+
+* outer item
+** inner item
+"""
+
+
 class RedmineLab:
-    def __init__(self, redmine: Redmine, http: Http) -> None:
+    egress = EGRESS
+    secrets = (KEY,)
+    burst_size = 1_000
+
+    def __init__(self, redmine: Redmine) -> None:
         self.redmine = redmine
-        self.http = http
-        redmine.project("handbook", public=True)
+        self._handbook = redmine.project("handbook", public=True)
+        redmine.project("second", public=True)
         redmine.project("elsewhere")
 
     def source(self, state_dir: Path) -> Source:
-        return make(self.redmine, projects=["handbook"])
+        return make(self.redmine, projects=["handbook", "second"])
+
+    def paged(self, state_dir: Path, size: int) -> Source:
+        return make(self.redmine, projects=["handbook", "second"], page_size=size)
 
     def create(self, title: str, text: str, readers: Readers | None) -> str:
         return self.redmine.ticket("handbook", title, text)
 
     def edit(self, key: str, text: str) -> None:
-        time.sleep(1.1)  # dates are whole seconds: a listing cannot tell two versions within one
-        self.redmine.update(key, description=text)
+        self._change(key, description=text)
+
+    def rename(self, key: str, title: str) -> str:
+        self._change(key, subject=title)
+        return key
+
+    def move(self, key: str) -> str:
+        self._change(key, project_id="second")
+        return key
+
+    def comment(self, key: str, text: str, *, private: bool) -> None:
+        self._change(key, notes=text, private_notes=private)
 
     def delete(self, key: str) -> None:
         self.redmine.ticket("elsewhere", "Keeps SQLite from giving the last number away again")
         self.redmine.do("DELETE", f"/issues/{key[1:]}")
 
+    def edit_silently(self, key: str, text: str) -> None:
+        self.redmine.sql(f"UPDATE issues SET description = '{text}' WHERE id = {key[1:]}")
+
+    def revoke(self) -> None:
+        self.redmine.sql("DELETE FROM tokens WHERE action = 'api'")
+
+    def burst(self, number: int) -> None:
+        columns = (
+            "tracker_id, project_id, subject, description, status_id, priority_id, author_id, lft, rgt, is_private"
+        )
+        self.redmine.sql(
+            f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number}) "
+            f"INSERT INTO issues ({columns}, created_on, updated_on) "
+            f"SELECT {columns}, datetime('now'), datetime('now') FROM n, (SELECT * FROM issues ORDER BY id LIMIT 1); "
+            "UPDATE issues SET root_id = id WHERE root_id IS NULL"
+        )
+
+    def write_rich(self) -> str:
+        self.redmine.do("PUT", "/projects/handbook/wiki/Rich", wiki_page={"text": TEXTILE})
+        return f"wiki:{self._handbook}:Rich"
+
+    def _change(self, key: str, **values: Any) -> None:
+        self.redmine.wait_for_another_second(key)
+        self.redmine.update(key, **values)
+
 
 class TestRedmineSource(SourceContract):
-    @pytest.fixture(autouse=True)
-    def _of_the_server(self, redmine: Redmine, http: SourceHttp) -> None:
-        self.redmine = redmine
-        self.http = http
+    @pytest.fixture
+    def lab(self, redmine: Redmine) -> Lab:
+        return RedmineLab(redmine)
 
-    def make_lab(self, folder: Path) -> Lab:
-        return RedmineLab(self.redmine, self.http)
 
-    def test_takes_any_title(self, lab: Lab, world: SourceWorld) -> None:
-        """A ticket's text begins with its number and fields."""
-        titles = ("Ümläut ß", "日本語の題名", "Who's & what? 100% #1", "a/b", '[x] "y"', "x" * 255)
-        ids = [lab.create(title, f"Odd text {number}.", Readers.everyone()) for number, title in enumerate(titles)]
-        world.run()
-        texts = world.texts()
-        assert all(f"Odd text {number}." in texts[key] for number, key in enumerate(ids))
-        stored = {p.document_id: p.title for p in world.passages()}
-        assert [stored[key] for key in ids] == [f"{key} {title}" for key, title in zip(ids, titles, strict=True)]
+@pytest.fixture
+def world(redmine: Redmine, tmp_path: Path) -> Iterator[SourceWorld]:
+    with closing(SourceWorld(RedmineLab(redmine), tmp_path / "world")) as world:
+        yield world
 
-    def test_keeps_readers(self, lab: Lab, world: SourceWorld) -> None:
-        """What every registered user sees is for whoever the settings name."""
-        world.run(make(self.redmine, public=["board"]))
-        assert all("group:board" in p.readers.principals for p in world.passages())
 
-    def test_shows_a_document_without_readers_to_nobody(self, lab: Lab, world: SourceWorld) -> None:
-        self.redmine.project("closed")
-        hidden = self.redmine.ticket("closed", "Hidden")
-        world.run(make(self.redmine))
-        readers = {p.document_id: p.readers for p in world.passages()}[hidden]
-        assert not any(name in readers.principals for name in ("everyone", "group:board"))
+def test_every_title_is_kept_behind_its_number(redmine: Redmine, world: SourceWorld) -> None:
+    titles = ("Ümläut ß", "日本語の題名", "Who's & what? 100% #1", "a/b", '[x] "y"', "x" * 255)
+    ids = [redmine.ticket("handbook", title) for title in titles]
+    world.run()
+    stored = {p.document_id: p.title for p in world.passages()}
+    assert [stored[key] for key in ids] == [f"{key} {title}" for key, title in zip(ids, titles, strict=True)]
+
+
+def test_what_every_user_sees_is_for_whom_the_settings_name(redmine: Redmine, world: SourceWorld) -> None:
+    redmine.ticket("handbook", "Open")
+    world.run(make(redmine, public=["board"]))
+    assert all("group:board" in p.readers.principals for p in world.passages())
+
+
+def test_a_key_that_is_revoked_while_tickets_are_fetched_removes_none(redmine: Redmine, ctx: SourceContext) -> None:
+    redmine.project("closed")
+    ids = [redmine.ticket("closed", subject) for subject in ("One", "Two")]
+    answers = make(redmine).fetch(ctx, ids)
+    assert isinstance(next(answers), Document)
+    redmine.sql("DELETE FROM tokens WHERE action = 'api'")
+    with pytest.raises(StopSync, match="does not take this key"):
+        next(answers)
+
+
+def test_a_closed_project_is_not_for_everyone(redmine: Redmine, world: SourceWorld) -> None:
+    redmine.project("closed")
+    hidden = redmine.ticket("closed", "Hidden")
+    world.run(make(redmine))
+    readers = {p.document_id: p.readers for p in world.passages()}[hidden]
+    assert not any(name in readers.principals for name in ("everyone", "group:board"))
 
 
 # --- who may read ---------------------------------------------------------------------------------------------------
@@ -278,9 +365,9 @@ def test_private_notes_are_parts_with_their_own_readers(redmine: Redmine, ctx: S
 
 
 def test_a_note_that_is_made_private_without_a_trace_goes_with_the_next_fetch(
-    redmine: Redmine, http: SourceHttp, ctx: SourceContext, tmp_path: Path
+    redmine: Redmine, ctx: SourceContext, tmp_path: Path
 ) -> None:
-    lab = RedmineLab(redmine, http)
+    lab = RedmineLab(redmine)
     one = lab.create("Ticket", "Text.", None)
     redmine.update(one, notes="The password is on the fridge.")
     before = listed(make(redmine), ctx)[one]
@@ -382,7 +469,7 @@ def test_more_changes_in_a_second_than_a_page_holds(redmine: Redmine, ctx: Sourc
         "SELECT 1, 1, 'Ticket ' || i, 1, 2, 1, 0, datetime('now'), datetime('now'), NULL, 1, 2, 0, 0 FROM n; "
         "UPDATE issues SET root_id = id;"
     )
-    subprocess.run(["sqlite3", str(redmine.folder / "redmine.sqlite"), script], check=True)
+    redmine.sql(script)
     items, _ = changed(make(redmine), ctx, cursor)
     assert len(items) == 251
     assert set(listed(make(redmine), ctx)) == items
@@ -484,7 +571,7 @@ def test_rest_switched_off_is_named(redmine: Redmine, ctx: SourceContext) -> Non
     def switch(value: int) -> None:
         set_to = f"UPDATE settings SET value='{value}', updated_on=datetime('now', '+1 minute')"
         script = f"{set_to} WHERE name='rest_api_enabled'"
-        subprocess.run(["sqlite3", str(redmine.folder / "redmine.sqlite"), script], check=True)
+        redmine.sql(script)
 
     switch(0)
     try:

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
 import pytest
 
-from citebot.egress import SourceHttp
 from citebot.model import Readers
-from citebot.ports import Http, PartContext, Source
+from citebot.ports import PartContext, Source
 from citebot.settings import EgressSettings
 from citebot.testing.contract_source import SourceContract
 from citebot.testing.local_server import Received, Sent, local_server
-from citebot.testing.source_lab import Lab, SourceWorld
+from citebot.testing.sources.lab import Lab
 from citebot_connectors.sources.website import WebsiteSource
+
+RICH_HTML = """<h2 id="install">Install</h2>
+<p>Ask in <a href="https://example.org/guide">the guide</a> first.</p>
+<pre><code class="language-python">def install():
+    return 42
+</code></pre>
+<table><tr><th>Country</th><th>Days</th></tr><tr><td>Poland</td><td>26</td></tr></table>
+<h3 id="upgrade">Upgrade</h3>
+<ul><li>outer item<ul><li>inner item</li></ul></li></ul>
+<p><img src="boat.png" alt="a red boat"></p>"""
 
 
 class WebsiteLab:
     """A site with a sitemap, written by hand."""
 
-    def __init__(self, http: Http) -> None:
-        self.http = http
+    egress = EgressSettings(allow=["127.0.0.0/8"], requests_per_second=10_000)
+    burst_size = 5_000
+
+    def __init__(self) -> None:
         self.url = ""
         self._pages: dict[str, tuple[str, str, int]] = {}
         self._changes = 0
@@ -35,15 +45,41 @@ class WebsiteLab:
                 for path, (_, _, at) in self._pages.items()
             )
             return Sent(f"<urlset>{rows}</urlset>")
+        if received.path == "/":
+            return Sent("<title>Start</title><main><p>Welcome.</p></main>", headers={"content-type": "text/html"})
         if received.path not in self._pages:
             return Sent(status=404)
         title, text, _ = self._pages[received.path]
-        body = f"<title>{escape(title)}</title><main><p>{escape(text)}</p></main>"
+        main = text if text is RICH_HTML else f"<p>{escape(text)}</p>"
+        body = f"<title>{escape(title)}</title><main>{main}</main>"
         return Sent(body, headers={"content-type": "text/html; charset=utf-8"})
 
     def source(self, state_dir: Path, **values: object) -> Source:
         settings = WebsiteSource.Settings.model_validate({"url": f"{self.url}/", **values})
         return WebsiteSource(settings, PartContext(state_dir))  # type: ignore[arg-type]
+
+    def labelled(self, state_dir: Path, readers: Sequence[str]) -> Source:
+        return self.source(state_dir, readers=list(readers))
+
+    def rename(self, key: str, title: str) -> str:
+        self._changes += 1
+        path = key.removeprefix(self.url)
+        self._pages[path] = (title, self._pages[path][1], self._changes)
+        return key
+
+    def restore(self, key: str) -> None:
+        self._changes += 1
+        self._pages[key.removeprefix(self.url)] = ("Page 0", "Text of page 0.", self._changes)
+
+    def burst(self, number: int) -> None:
+        for made in range(number):
+            self.create(f"Burst {made}", f"Text {made}.", None)
+
+    def write_rich(self) -> str:
+        key = self.create("Rich", "", None)
+        path = key.removeprefix(self.url)
+        self._pages[path] = ("Rich", RICH_HTML, self._changes)
+        return key
 
     def create(self, title: str, text: str, readers: Readers | None) -> str:
         self._changes += 1
@@ -61,23 +97,9 @@ class WebsiteLab:
 
 
 class TestWebsiteSource(SourceContract):
-    @pytest.fixture(autouse=True)
-    def _served(self) -> Iterator[None]:
-        settings = EgressSettings(allow=["127.0.0.0/8"], requests_per_second=10_000)
-        with closing(SourceHttp(settings, source="site", stop=lambda: False)) as http:
-            self.lab_ = WebsiteLab(http)
-            with local_server(self.lab_.answer) as server:
-                self.lab_.url = server.url
-                yield
-
-    def make_lab(self, folder: Path) -> Lab:
-        return self.lab_
-
-    def test_keeps_readers(self, lab: Lab, world: SourceWorld, tmp_path: Path) -> None:
-        """A site has one reader label, that of its settings."""
-        world.run(self.lab_.source(tmp_path, readers=["board", "person:alice"]))
-        assert {p.readers.principals for p in world.passages()} == {frozenset({"group:board", "person:alice"})}
-
-    def test_shows_a_document_without_readers_to_nobody(self, lab: Lab, world: SourceWorld, tmp_path: Path) -> None:
-        world.run(self.lab_.source(tmp_path, readers=[]))
-        assert {p.readers for p in world.passages()} == {Readers.nobody()}
+    @pytest.fixture
+    def lab(self) -> Iterator[Lab]:
+        place = WebsiteLab()
+        with local_server(place.answer) as server:
+            place.url = server.url
+            yield place

@@ -120,8 +120,9 @@ def test_a_sweep_finds_what_a_listing_no_longer_names(database: Database, source
         for name in ("a", "b", "c"):
             store(tx, source, name, [])
         sweep = sources.begin_sweep(tx, source) + 1
-        documents.touch(tx, source, ["b"], sweep)
-        assert documents.unseen(tx, source, sweep) == ["a", "c"]
+        rows = list(documents.row_ids(tx, source))
+        documents.touch(tx, rows[1:2], sweep)
+        assert [one.external_id for one in documents.left(tx, rows, sweep)] == ["a", "c"]
         assert documents.count(tx, source) == 3
 
 

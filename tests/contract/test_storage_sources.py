@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from citebot.errors import WrongUse
 from citebot.model import Document, Group, Readers, Ref
@@ -89,6 +90,8 @@ def test_a_failing_document_is_put_off_and_parked_after_three_times(database: Da
         assert (todo.parked(tx, source), todo.take(tx, source, 10)) == ([("a", "500", 3)], [])
         todo.add(tx, source, [Ref("a", "1")])
         assert todo.parked(tx, source), "the same version listed again stays parked"
+        tx.execute(text("UPDATE todo SET not_before = '2020-01-01'"))  # a day later
+        assert [one.external_id for one in todo.take(tx, source, 10)] == ["a"]
         todo.add(tx, source, [Ref("a", "2")])
         assert todo.take(tx, source, 10) == [Todo("a", "2", "", 0)]
 

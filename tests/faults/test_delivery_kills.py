@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,8 @@ ZYGOTE = Path(__file__).parent / "delivery_zygote.py"
 STEPS = 3
 STOPS = [(4, 20), (9, 30), (14, 40)]
 """Before which of its steps each of three workers stops until its leases have run out."""
-POINTS = [name for name in FAILPOINTS if name != "before-documents-commit" and "secrets" not in name]
+ELSEWHERE = {"before-documents-commit", "after-reserve", "before-settle"}
+POINTS = [name for name in FAILPOINTS if name not in ELSEWHERE and "secrets" not in name]
 
 
 @dataclass(slots=True)
@@ -61,6 +62,8 @@ class Harness:
         self._folder = folder
         self._zygote = zygote
         self._fence = fence
+        self.late = False
+        """Whether each question gets passages first, and its answer later."""
         self.waiting: list[dict[str, Any]] = []
         self._workers: dict[int, Running] = {}
         self._stopped_since: dict[int, float] = {}
@@ -71,7 +74,8 @@ class Harness:
         """Fork a worker that accepts these events."""
         config = {
             "url": self._url, "folder": str(self._folder), "events": events, "failpoint": failpoint, "hit": hit,
-            "stops": list(stops), "fence": self._fence, "lease": self.lease, "seed": self.chance.random(),
+            "stops": list(stops), "fence": self._fence, "late": self.late, "lease": self.lease,
+            "seed": self.chance.random(),
         }  # fmt: skip
         assert self._zygote.stdin is not None
         assert self._zygote.stdout is not None
@@ -205,7 +209,9 @@ def run(
             armed = sum(bool(running.failpoint) for running in alive.values())
             point = to_arm.pop() if to_arm and armed < 2 else ""
             again = chance.sample(events, 5)
-            bot.start([*share, *again], failpoint=point, hit=chance.randint(1, 3), stops=next(stopping, ()))
+            # Questions that come together are kept together: a second time may never come.
+            hit = 1 if point == "before-inbox-commit" else chance.randint(1, 3)
+            bot.start([*share, *again], failpoint=point, hit=hit, stops=next(stopping, ()))
         elif kills_left > 0 and time.monotonic() > next_kill:
             bot.kill_one()
             next_kill = time.monotonic() + chance.uniform(0.1, 0.6)
@@ -231,13 +237,16 @@ def check(bot: Harness, events: list[dict[str, Any]]) -> None:
         stored = {row[0]: row[1] for row in tx.execute(text("SELECT inbox_id, text FROM answer"))}
         message_of = {row[0]: row[1] for row in tx.execute(text("SELECT id, message_id FROM inbox"))}
         effects = tx.execute(
-            text("SELECT e.job, i.lane FROM effect e JOIN inbox i ON i.id = e.job ORDER BY e.id")
+            text("SELECT e.job, i.conversation FROM effect e JOIN inbox i ON i.id = e.job ORDER BY e.id")
         ).all()
     assert sorted(message_of.values()) == sorted(f"m{event['id']}" for event in events)
-    visible: dict[str, set[tuple[str, str]]] = {}
-    for key, message, shown in bot.outside("shown"):
-        visible.setdefault(key, set()).add((message, shown))
-    assert visible == {f"inbox-{job}": {(message_of[job], said.replace(" ", "-"))} for job, said in stored.items()}
+    visible: dict[str, dict[tuple[str, str], None]] = {}
+    for key, message, shown, _ in sorted(bot.outside("shown"), key=lambda line: int(line[3])):
+        visible.setdefault(key, {})[message, shown] = None
+    for job, said in stored.items():
+        passages = [(message_of[job], "passages")] if bot.late else []
+        assert [*visible.pop(f"inbox-{job}")] == [*passages, (message_of[job], said.replace(" ", "-"))]
+    assert visible == {}
     assert len(effects) == STEPS * len(events)
     assert doubled_effects(bot) == 0
     newest: dict[str, int] = {}
@@ -260,18 +269,29 @@ def url(database: Database, request: pytest.FixtureRequest, tmp_path: Path) -> s
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_killed_at_every_failpoint_and_at_random_nothing_is_lost_or_doubled(
-    database: Database, url: str, tmp_path: Path
+    database: Database, url: str, tmp_path: Path, count: Callable[[int, int], int]
 ) -> None:
-    events = make_events(1500)
+    events, each, random_kills = make_events(count(800, 1500)), count(2, 3), count(15, 30)
     with harness(database, url, tmp_path / "outside") as bot:
         began = time.monotonic()
-        run(bot, events, points=POINTS * 3, random_kills=30)
+        run(bot, events, points=POINTS * each, random_kills=random_kills)
         check(bot, events)
-        assert {point: bot.kills[point] for point in POINTS} == dict.fromkeys(POINTS, 3)
-        assert sum(bot.kills.values()) >= 50
+        assert {point: bot.kills[point] for point in POINTS} == dict.fromkeys(POINTS, each)
+        assert bot.kills["random"] >= random_kills
         print(
             f"{database.dialect}: {len(events)} jobs, {sum(bot.kills.values())} kills, {time.monotonic() - began:.0f} s"
         )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_late_answers_come_once_to_where_passages_were_shown(database: Database, url: str, tmp_path: Path) -> None:
+    events = make_events(80)
+    with harness(database, url, tmp_path / "outside") as bot:
+        bot.late = True
+        run(bot, events, points=POINTS, random_kills=4)
+        check(bot, events)
+        print(f"{database.dialect}: {len(events)} late answers, {sum(bot.kills.values())} kills")
 
 
 def test_workers_stopped_past_their_lease_write_nothing(database: Database, url: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from citebot.model import Batch, Document, Failed, Gone, Json, Readers, Ref
 from citebot.ports import NoSettings, PartContext, SourceContext, SourceSpec
-from citebot.testing.source_lab import Killed, SourceWorld
+from citebot.testing.sources.world import Killed, SourceWorld
 
 DOCUMENTS = 5_000
 KILLS = 100

@@ -19,7 +19,8 @@ DISTANCE = timedelta(seconds=60)
 SKEW = 2.0
 PAUSED = 0.15
 """How often a replica stands still when a slot is due, and comes to it later."""
-START = datetime(2026, 3, 1, tzinfo=UTC)
+JOB = "sync wiki"
+START = due_before(datetime(2026, 3, 1, tzinfo=UTC), DISTANCE, JOB)
 
 
 def moments(rng: random.Random, skews: list[float]) -> Iterator[list[tuple[int, datetime]]]:
@@ -43,9 +44,9 @@ def test_a_thousand_slots_are_each_run_once(database: Database) -> None:
 
     def take(replica: int, clock: datetime) -> datetime | None:
         # As the scheduler does: the due time is what counts, not what the clock on the wall says.
-        due = due_before(clock, DISTANCE)
+        due = due_before(clock, DISTANCE, JOB)
         with database.write() as tx:
-            return due if slots.take(tx, job="sync wiki", due=due, holder=str(replica)) else None
+            return due if slots.take(tx, job=JOB, due=due, holder=str(replica)) else None
 
     with ThreadPoolExecutor(REPLICAS) as replicas:
         for attempts in moments(rng, skews):

@@ -14,7 +14,7 @@ from citebot.errors import CitebotError, Retry, StopSync
 from citebot.model import Batch, Document, Failed, Gone, Json, Readers, Ref
 from citebot.ports import NoSettings, Source, SourceContext, SourceSpec
 from citebot.storage import sources
-from citebot.testing.source_lab import SourceWorld
+from citebot.testing.sources.world import SourceWorld
 
 DOCUMENTS = 40
 PAGE = 5

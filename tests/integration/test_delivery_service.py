@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from citebot.delivery import Assignment, Delivery, Handler, Notice, Outcome, Patience, Post, Reply, Sender
 from citebot.delivery.answering import GIVEN_UP, WITHDRAWN
-from citebot.errors import IndexUnavailable, LeaseLost, NotAllowed, Retry, StorageError
+from citebot.errors import CannotShow, IndexUnavailable, LeaseLost, NotAllowed, Retry, StorageError
 from citebot.model import Answer, Audience, Conversation, Json, Person, Question
 from citebot.ports import Inbound
 from citebot.settings import DeliverySettings
@@ -104,7 +104,7 @@ async def test_a_conversation_is_answered_in_its_order_while_others_overtake(
     database: Database, platform: Platform
 ) -> None:
     async def handler(asked: Assignment) -> Outcome:
-        await asyncio.sleep(0.15 if asked.inbound.text == "q0" else 0)
+        await asyncio.sleep(0.6 if asked.inbound.text == "q0" else 0)
         return reply(asked)
 
     async with serving(database, handler, platform.send) as delivery:
@@ -164,6 +164,23 @@ async def test_a_post_is_tried_again_and_honours_the_wait_that_was_asked_for(
         await until(lambda: platform.shown)
     assert tries[1] - tries[0] >= 0.28
     assert len(platform.shown) == 1
+
+
+async def test_a_post_that_its_place_will_never_take_is_not_tried_again(database: Database) -> None:
+    tries: list[Post] = []
+
+    async def send(post: Post) -> Mapping[str, Json]:
+        tries.append(post)
+        raise CannotShow("The channel was deleted.")
+
+    async def handler(asked: Assignment) -> Outcome:
+        return reply(asked)
+
+    async with serving(database, handler, send) as delivery:
+        await delivery.accept(inbound(1))
+        await until(lambda: states(database, "outbox") == {"dead": 1})
+        await asyncio.sleep(0.1)
+    assert len(tries) == 1
 
 
 async def test_a_question_that_kills_its_workers_is_given_up(database: Database, platform: Platform) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from citebot.errors import SourceError
-from citebot.scheduling import Clock
+from citebot.scheduling import Clock, due_before
 from citebot.storage import Database, slots
 
 
@@ -63,7 +63,17 @@ async def test_what_nobody_ran_while_all_were_down_is_run_once_at_the_start(data
         await clock.close()
     assert runs == [1], "the second start finds the slot taken"
     with database.read() as tx:
-        assert slots.newest_taken(tx, "sync") == hour.replace(tzinfo=None)
+        due = due_before(hour + timedelta(minutes=20), timedelta(hours=1), "sync")
+        assert slots.newest_taken(tx, "sync") == due.replace(tzinfo=None)
+
+
+def test_tasks_of_one_distance_are_due_at_times_of_their_own() -> None:
+    hour, now = timedelta(hours=1), datetime(2026, 5, 5, 12, tzinfo=UTC)
+    due = {due_before(now, hour, f"sync source-{number}") for number in range(60)}
+    assert len(due) == 60
+    assert all(now - hour < moment <= now for moment in due)
+    minutes = sorted(moment.minute // 10 for moment in due)
+    assert max(minutes.count(tenth) for tenth in range(6)) < 30, "spread over the hour"
 
 
 @pytest.mark.parametrize("error", [SourceError("401"), RuntimeError("a bug")])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from citebot.answering import decide
-from citebot.answering.evidence import SentenceVectors
+from citebot.answering.evidence import RecentVectors, SentenceVectors
 from citebot.answering.trace import Trace
 from citebot.errors import ModelUnavailable
 from citebot.testing.fake_models import FakeEmbedder
@@ -75,3 +75,17 @@ async def test_sentences_are_embedded_once() -> None:
     with pytest.raises(ModelUnavailable):
         await vectors.embed(["three"])
     assert await vectors.try_embed(["three"]) is None
+
+
+async def test_sentences_of_earlier_questions_are_not_embedded_again_until_they_are_forgotten() -> None:
+    embedder, recent = FakeEmbedder(), RecentVectors(most=2)
+    await embedder.open()
+    first = await SentenceVectors(embedder, recent).embed(["one", "two"])
+    embedder.fail = True
+    assert await SentenceVectors(embedder, recent).embed(["two", "one"]) == [first[1], first[0]]
+    embedder.fail = False
+    await SentenceVectors(embedder, recent).embed(["three"])
+    embedder.fail = True
+    assert await SentenceVectors(embedder, recent).embed(["one"]) == [first[0]]
+    with pytest.raises(ModelUnavailable):
+        await SentenceVectors(embedder, recent).embed(["two"])

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
-from citebot.answering.ground import Grounding
-from citebot.answering.sentences import units
+from citebot.answering.ground import Grounding, declines, without_numbers
+from citebot.answering.sentences import Unit, units
 from citebot.testing.contract_generator import passages
 
 GROUNDING = Grounding(
@@ -77,3 +79,40 @@ def test_a_sentence_may_need_two_passages() -> None:
     found = check("Employees get 26 days of leave, and deploys on Fridays are not allowed after 14:00 [1, 2].")
     assert found
     assert set(found) == {1, 2}
+
+
+DISGUISED = [
+    "[99]", "[1, 99]", "[98-120]", "[[99]]", "[ 99 ]", "[^99]", "[-1]", "[1000]", "\\[99\\]", "[９９]", "【99†source】",
+    "[1][99]", "[0]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", DISGUISED)
+def test_no_number_is_left_that_stands_for_nothing(number: str) -> None:
+    text = f"Leave is {number} 26 days{number} a year. {number}"
+    assert without_numbers(text).replace("  ", " ") == "Leave is 26 days a year."
+
+
+@pytest.mark.parametrize(
+    "text", ["`args[0]` is the path", "`a[1][2]` and `b[3]`", "see [2026-11-28 12:00] in it", "[a]"]
+)
+def test_what_is_no_number_of_a_passage_stays(text: str) -> None:
+    assert without_numbers(text) == text
+
+
+@pytest.mark.parametrize("text", [" ", "[", "[1†", "[ ", "[1,", "`", "\\[", "[^ ", "[-"])
+def test_no_draft_makes_the_search_for_numbers_slow(text: str) -> None:
+    begun = process_time()
+    without_numbers("a" + text * (24_000 // len(text)) + "b")
+    assert process_time() - begun < 0.5
+
+
+@pytest.mark.parametrize("said", ["Yes.", "No, it is not.", "That is so.", "It should not be."])
+def test_what_says_nothing_of_its_own_is_not_held(said: str) -> None:
+    assert check(f"{said} [1]") is None
+
+
+def test_only_a_lone_nought_at_the_end_declines() -> None:
+    assert declines(Unit("sentence", "The passages do not say that. [0]"))
+    assert not declines(Unit("sentence", "The passages do not say that. [0] [1]"))
+    assert not declines(Unit("sentence", "The first is [0] and the rest are others."))

@@ -7,9 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from citebot.model import EVERYONE, Audience, Embedding, Readers
-from citebot_plugins.embedded.analysis import indexed_text, terms
+from citebot_plugins.embedded.analysis import terms
 from citebot_plugins.embedded.rights import Rights
 from citebot_plugins.embedded.vectors import Vectors
+from citebot_plugins.index_text import indexed_text
 
 Floats = NDArray[np.float32]
 

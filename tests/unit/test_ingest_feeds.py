@@ -17,12 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sqlalchemy import update
 
 from citebot.errors import CursorExpired, StopSync
-from citebot.ingest import SyncRunner
 from citebot.model import Batch, Document, Failed, Gone, Json, Readers, Ref
 from citebot.ports import NoSettings, Source, SourceContext, SourceSpec
-from citebot.settings import IngestSettings
 from citebot.storage import clock, sources, tables
-from citebot.testing.source_lab import Killed, SourceWorld
+from citebot.testing.sources.world import Killed, SourceWorld
 
 EVERYONE = Readers.everyone()
 BOARD = Readers.of(groups=["board"])
@@ -100,6 +98,20 @@ class Journal:
             raise Killed
 
 
+class Failing:
+    """The journal on a day on which it cannot be listed."""
+
+    name = "failing"
+
+    def __init__(self, journal: Journal) -> None:
+        self.spec = journal.spec
+        self.fetch = journal.fetch
+        self.changes = journal.changes
+
+    def list(self, ctx: SourceContext, cursor: Json) -> Iterator[Batch]:
+        raise StopSync("The token has expired.")
+
+
 class JournalLab:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -130,8 +142,7 @@ def world(journal: Journal, tmp_path: Path) -> Iterator[SourceWorld]:
 
 
 def run(world: SourceWorld, journal: Journal, **options: Any) -> None:
-    settings = options.pop("settings", IngestSettings())
-    SyncRunner(world.database, journal, source="lab", context=world.context(), settings=settings, **options).run()
+    world.run(journal, **options)
 
 
 def set_back(world: SourceWorld, table: Any, **ages: timedelta) -> None:
@@ -210,6 +221,15 @@ def test_a_feed_that_was_cut_off_leads_to_a_listing(world: SourceWorld, journal:
     assert journal.asked == ["changes"]
 
 
+def test_a_listing_that_failed_is_made_up_for(world: SourceWorld, journal: Journal) -> None:
+    journal.put("d1", "Another text.")
+    journal.kept_from = len(journal.entries)
+    with pytest.raises(StopSync):
+        world.run(Failing(journal))  # type: ignore[arg-type]
+    world.run()
+    assert world.texts()["d1"] == "Another text.", "the feed goes on from after the edit, so only a listing finds it"
+
+
 def test_a_feed_not_read_for_longer_than_it_keeps_leads_to_a_listing(world: SourceWorld, journal: Journal) -> None:
     journal.spec = replace(journal.spec, feed_keeps=timedelta(days=30))
     world.run()
@@ -229,6 +249,19 @@ def test_everything_is_listed_again_when_it_is_time_or_asked_for(world: SourceWo
     set_back(world, tables.source, swept_at=timedelta(days=2))
     world.run()
     assert "d6" not in world.texts()
+
+
+@pytest.mark.parametrize(("took", "since", "listed"), [(1, 26, True), (3, 26, False), (3, 61, True), (48, 200, True)])
+def test_a_place_that_is_slow_to_list_is_listed_less_often(
+    world: SourceWorld, journal: Journal, took: int, since: int, listed: bool
+) -> None:
+    """In hours: every day, or so that listings take a twentieth of the time, but once a week."""
+    with world.database.write() as tx:
+        swept = clock.now(tx) - timedelta(hours=since)
+        tx.execute(update(tables.source).values(sweep_began_at=swept - timedelta(hours=took), swept_at=swept))
+    journal.asked.clear()
+    world.run(journal)
+    assert ("list" in journal.asked) == listed
 
 
 def test_silent_edits_are_found_within_the_rolling_period(world: SourceWorld, journal: Journal) -> None:

@@ -235,7 +235,7 @@ def test_random_markup_is_read_or_refused_and_comes_out_clean(case: tuple[str, s
     except SkipDocument:
         return
     for block in blocks:
-        # As the parent does with what it gets from the child.
+        # As the child does with what it answers.
         shown = clean(block.text)
         assert not any(ord(letter) < 32 and letter not in "\n\t" for letter in shown)
         assert not re.search(r"[^\w+#.-]", block.language)

@@ -17,7 +17,7 @@ from citebot.model import Batch, Document, Failed, Gone, Group, Json, Part, Read
 from citebot.ports import NoSettings, Source, SourceContext, SourceSpec
 from citebot.settings import IngestSettings
 from citebot.storage import leases, people, sources, todo
-from citebot.testing.source_lab import SourceWorld, Watched
+from citebot.testing.sources.world import SourceWorld, Watched
 
 EVERYONE = Readers.everyone()
 BOARD = Readers.of(groups=["board"])
@@ -168,6 +168,17 @@ def test_failures_are_tried_three_times_then_parked_and_forgiven(world: SourceWo
         assert todo.parked(tx, row.id) == []
 
 
+def test_an_id_too_long_to_be_stored_is_one_parked_line(world: SourceWorld, source: DictSource) -> None:
+    long = "ä" * 1_100
+    source.documents[long] = replace(page(99), id=long)
+    for _ in range(2):
+        world.run()
+        ((key, why),) = world.parked().items()
+        assert len(key.encode()) < 200
+        assert "2,048 bytes" in why
+    assert len(world.texts()) == 20, "the others are read"
+
+
 def test_a_parked_document_that_is_gone_is_forgotten(world: SourceWorld, source: DictSource) -> None:
     source.documents["d1"] = Failed("d1", "broken", permanent=True)
     world.run()
@@ -192,15 +203,15 @@ def test_a_hook_that_breaks_costs_one_document(world: SourceWorld, source: DictS
             raise RuntimeError("plugin")
         return replace(document, body=f"{document.body} [{name}]")
 
-    settings = IngestSettings()
-    counts = SyncRunner(
-        world.database,
-        source,  # type: ignore[arg-type]
-        source="lab",
-        context=world.context(),
-        settings=settings,
-        document_fetched=hook,
-    ).run()
+    with world.context() as context:
+        counts = SyncRunner(
+            world.database,
+            source,  # type: ignore[arg-type]
+            source="lab",
+            context=context,
+            settings=IngestSettings(),
+            document_fetched=hook,
+        ).run()
     assert (counts.saved, counts.failed) == (19, 1)
     assert world.texts()["d1"] == "Text 1. [lab]"
 
@@ -243,14 +254,15 @@ def test_a_dead_process_holds_nobody_up(world: SourceWorld) -> None:
 
 def test_counts_are_shown_while_it_works(world: SourceWorld, source: DictSource) -> None:
     seen: list[tuple[int, int]] = []
-    SyncRunner(
-        world.database,
-        source,  # type: ignore[arg-type]
-        source="lab",
-        context=world.context(),
-        settings=IngestSettings(),
-        progress=lambda state: seen.append((state.listed, state.saved)),
-    ).run()
+    with world.context() as context:
+        SyncRunner(
+            world.database,
+            source,  # type: ignore[arg-type]
+            source="lab",
+            context=context,
+            settings=IngestSettings(),
+            progress=lambda state: seen.append((state.listed, state.saved)),
+        ).run()
     assert seen[0] == (20, 0)
     assert seen[-1] == (20, 20)
 

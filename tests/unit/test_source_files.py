@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from citebot.answering.collapse import NearDuplicates
+from citebot.answering.lexical import Lexical
 from citebot.errors import StopSync
-from citebot.model import Document, Failed, Gone, Readers
-from citebot.ports import PartContext, SourceContext
+from citebot.model import Document, Failed, Gone, Readers, ScoredPassage
+from citebot.ports import PartContext, Source, SourceContext
+from citebot.testing.sources.world import SourceWorld
 from citebot_connectors.sources.decoding import decode
 from citebot_connectors.sources.files import FilesSource
+from citebot_connectors.sources.files.walking import walk
 from citebot_connectors.sources.front_matter import split
 
 EVERYONE = Readers.everyone()
@@ -35,6 +40,16 @@ def make(folder: Path, tmp_path: Path) -> Make:
         return FilesSource(made, PartContext(tmp_path))  # type: ignore[arg-type]
 
     return make
+
+
+class Of:
+    """A lab of one source."""
+
+    def __init__(self, source: FilesSource) -> None:
+        self._source = source
+
+    def source(self, state_dir: Path) -> Source:
+        return self._source
 
 
 def listed(source: FilesSource, ctx: SourceContext) -> list[str]:
@@ -140,6 +155,126 @@ def test_links_within_the_folder_are_followed_when_asked(
     assert listed(source, source_context) == ["a.md"]
     assert document(source, source_context, "a.md").body == "ours"
     assert fetched(source, source_context, "out.md") == Gone("out.md", "no_access")
+
+
+async def test_hard_links_are_documents_of_their_own_and_one_place_in_an_answer(
+    make: Make, folder: Path, source_context: SourceContext, tmp_path: Path
+) -> None:
+    (folder / "a").mkdir()
+    (folder / "shut").mkdir()
+    (folder / "a" / "leave.md").write_text("# Leave\n\nThere are 28 days of leave.")
+    os.link(folder / "a" / "leave.md", folder / "b.md")
+    os.link(folder / "a" / "leave.md", folder / "shut" / "c.md")
+    source = make(rules=[{"glob": "shut/*", "readers": ["board"]}])
+    assert listed(source, source_context) == ["a/leave.md", "b.md", "shut/c.md"]
+    world = SourceWorld(Of(source), tmp_path / "world")  # type: ignore[arg-type]
+    world.run()
+    assert {p.document_id: p.readers for p in world.passages()} == {
+        "a/leave.md": EVERYONE,
+        "b.md": EVERYONE,
+        "shut/c.md": BOARD,
+    }
+    hits = [ScoredPassage(passage, 1.0, {}) for passage in world.passages()]
+    assert len(await NearDuplicates().run(hits, Lexical(("leave",), hits))) == 1
+    (folder / "b.md").write_text("# Leave\n\nThere are 30 days of leave.")
+    world.run()
+    assert all("30 days" in text for text in world.texts().values())
+    (folder / "a" / "leave.md").unlink()
+    world.run()
+    assert sorted(world.texts()) == ["b.md", "shut/c.md"]
+    world.close()
+
+
+def test_a_name_with_other_capitals_is_another_name_everywhere(
+    make: Make, folder: Path, source_context: SourceContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on the file systems of macOS and Windows, which answer to any capitals and repeat what they were asked for."""
+    (folder / "Plan.md").write_text("text")
+    realpath, lexists, os_open, os_stat = os.path.realpath, os.path.lexists, os.open, os.stat
+
+    def there(path: Any) -> Any:
+        asked = Path(path)
+        near = asked.parent.iterdir() if folder in asked.parents else ()
+        return next((str(one) for one in near if one.name.lower() == asked.name.lower()), path)
+
+    monkeypatch.setattr(os.path, "realpath", lambda path, strict=False: realpath(there(path), strict=strict) and path)
+    monkeypatch.setattr(os.path, "lexists", lambda path: lexists(there(path)))
+    monkeypatch.setattr(os, "open", lambda path, *rest: os_open(there(path), *rest))
+    monkeypatch.setattr(os, "stat", lambda path, **rest: os_stat(there(path), **rest))
+    assert fetched(make(), source_context, "plan.md") == Gone("plan.md")
+    assert document(make(), source_context, "Plan.md").body == "text"
+
+
+def test_what_is_read_and_what_is_not(make: Make, folder: Path, source_context: SourceContext) -> None:
+    for name in ("README.MD", "a.markdown", "Notes.rst", "drafts/b.md", "deep/drafts/c.md", ".git/d.md", "deep/.e.md"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("text")
+    assert listed(make(), source_context) == ["README.MD", "a.markdown", "deep/drafts/c.md", "drafts/b.md"]
+    assert listed(make(exclude=["drafts/*", "*.markdown"]), source_context) == ["README.MD", "deep/drafts/c.md"]
+    assert listed(make(exclude=["*/drafts"], include=["*.RST", "*.md"]), source_context) == [
+        *("Notes.rst", "README.MD", "drafts/b.md"),
+    ]
+    assert listed(make(include=[]), source_context) == []
+
+
+def test_a_folder_of_many_files_is_listed_in_little_memory(folder: Path) -> None:
+    for number in range(3_000):
+        (folder / f"a-file-among-many-{number}.md").touch()
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in walk(folder, ["*.md"], [])) == 3_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 3_000 * 500, "what it knows of a file is let go with it"
+
+
+def test_a_stamp_is_another_when_something_changes(make: Make, folder: Path, source_context: SourceContext) -> None:
+    (folder / "a.md").write_text("text")
+    (folder / "who").write_text('{"groups": {}}')
+
+    def stamp(**settings: Any) -> str:
+        return make(watch=True, people="who", **settings).stamp(source_context)
+
+    def rename() -> None:
+        (folder / "a.md").rename(folder / "b.md")
+
+    seen = [stamp(), stamp(readers=["board"])]
+    for change in (
+        lambda: (folder / "a.md").write_text("next"),
+        rename,
+        lambda: (folder / "c.md").touch(),
+        lambda: (folder / "c.md").unlink(),
+        lambda: (folder / "who").write_text('{"groups": {"board": []}}'),
+    ):
+        change()
+        seen.append(stamp())
+        (folder / "photo.jpg").touch()
+        assert stamp() == seen[-1]
+    assert len(set(seen)) == 6, "what was made and deleted again leaves it as it was"
+    assert make().stamp(source_context) == ""
+
+
+def test_to_watch_a_folder_is_no_reason_to_read_it_again(
+    make: Make, folder: Path, source_context: SourceContext
+) -> None:
+    (folder / "a.md").write_text("text")
+    assert list(make(watch=True).list(source_context, None)) == list(make().list(source_context, None))
+
+
+def test_a_folder_has_its_own_path_before_that_of_a_link(
+    make: Make, folder: Path, source_context: SourceContext
+) -> None:
+    (folder / "shut").mkdir()
+    (folder / "shut" / "a.md").write_text("ours")
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "b.md").write_text("ours")
+    (folder / "also").symlink_to("shut")
+    (folder / "shown").symlink_to(".hidden")
+    (folder / "twice").symlink_to(".hidden")
+    (folder / "shut" / "up").symlink_to("..")
+    found = listed(make(follow_links=True), source_context)
+    assert found in (["shown/b.md", "shut/a.md"], ["shut/a.md", "twice/b.md"])
 
 
 def test_names_that_are_not_utf8_are_named(make: Make, folder: Path, source_context: SourceContext) -> None:

@@ -1,0 +1,420 @@
+"""P14: whatever is asked and wherever, nobody reads in Slack what they may not read.
+
+Every document carries words that stand nowhere else, in its text, its title and its address. Who may read what is
+decided here once more, from lists of people and nothing of the code under test; every payload the app sends is looked
+through. The generator tells all it was given. Channels change while an answer is being written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from pydantic import BaseModel
+
+pytest.importorskip("slack_bolt")
+sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
+
+from slack_office import FEEDBACK, Office, add_app, office
+
+from citebot.model import Status
+from citebot.ports import Draft, GenerationRequest, NoSettings
+from citebot.testing.slack import Channel, Clock, FakeSlack, Message, User
+from citebot.testing.slack.core import Sent
+from citebot.testing.slack.events import announce
+from citebot_connectors.platforms.slack.manifest import SHORTCUT
+from citebot_connectors.platforms.slack.private import ALONE, SHARE
+
+DOCUMENTS = 160
+AT_ONCE = 8
+SECRET = re.compile(r"(?:canary|title|address)(\d+)x")
+CASE = re.compile(r"case\d+x")
+GROUPS = {"board": ("alice", "carol"), "crew": ("alice", "bob", "dan", "gina"), "eng": ("bob", "carol", "erik")}
+WORDS = [f"{a}{b}" for a in ("lor", "mip", "sut", "dol", "kem", "tar", "vin", "bex") for b in ("am", "or", "ix", "un")]
+KINDS = ("mention", "mention", "thread", "direct", "command", "shortcut", "share", "edit")
+CHANGES = ("none", "none", "join", "leave", "guest", "shared")
+
+
+class Teller:
+    """Says every passage with its title; a case can hold it up before the first and after it."""
+
+    name: ClassVar[str] = "teller"
+    summary: ClassVar[str] = "Tells all it was given, for tests"
+    Settings: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self) -> None:
+        self.gates: dict[str, Gate] = {}
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Draft | Status]:
+        found = CASE.search(request.original)
+        gate = self.gates.get(found[0]) if found else None
+        if gate and not gate.late:
+            await gate.wait()
+        for number, hit in enumerate(request.passages, start=1):
+            yield Draft(f"{hit.passage.title}. {hit.passage.text} [{number}]\n\n")
+            if gate and gate.late and number == 1:
+                await gate.wait()
+
+
+@dataclass(slots=True)
+class Gate:
+    """Where an answer waits until somebody has come or gone."""
+
+    late: bool
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def wait(self) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A document and who may read it."""
+
+    number: int
+    readers: tuple[str, ...]
+
+    def row(self, chance: random.Random) -> dict[str, Any]:
+        n = self.number
+        filler = " ".join(chance.choices(WORDS, k=24))
+        return {
+            "id": f"doc{n}",
+            "title": f"Code{n} title{n}x",
+            "text": f"What code{n} says is canary{n}x, and that is {filler}.",
+            "url": f"https://wiki.example.com/address{n}x",
+            "readers": list(self.readers),
+        }
+
+
+class World:
+    """People, channels and documents; and what each of them may read, at any moment."""
+
+    def __init__(self, slack: FakeSlack, chance: random.Random, cases: int) -> None:
+        self.slack, self.chance = slack, chance
+        self.modals = asyncio.Lock()
+        self.partner = slack.add_workspace("Partner")
+        self.team = {name: slack.add_user(name) for name in ("alice", "bob", "carol", "dan", "erik", "fay")}
+        self.team["gina"] = slack.add_user("gina", guest="single")
+        self.team["hugo"] = slack.add_user("hugo", guest="multi")
+        # One of them is called like a member of the board and has her address.
+        self.strangers = {name: slack.add_user(name, workspace=self.partner) for name in ("alice", "pat")}
+        self.app = add_app(slack)
+        self.channels = [self._channel(number) for number in range(cases)]
+        self.history = {channel.id: [(0.0, self._people(channel))] for channel in self.channels}
+        self.guests = {user.id: [(0.0, user.is_restricted)] for user in self.team.values()}
+        own = [f"channel:slack:{slack.workspace.id}:{c.id}" for c in self.channels if chance.random() < 0.1]
+        self.facts = [Fact(n, self._readers(own)) for n in range(DOCUMENTS + len(own))]
+
+    def _channel(self, number: int) -> Channel:
+        kind = self.chance.choice(("public", "public", "private", "private", "shared"))
+        members: list[Any] = [u for u in self.team.values() if self.chance.random() < 0.35] or [self.team["bob"]]
+        members += self.strangers.values() if kind == "shared" else []
+        shared = [self.partner] if kind == "shared" else []
+        return self.slack.add_channel(f"c{number}", [*members, self.app], private=kind == "private", shared_with=shared)
+
+    def _readers(self, own: list[str]) -> tuple[str, ...]:
+        if self.chance.random() < 0.25:
+            return ("everyone",)
+        names = self.chance.sample(sorted(self.team), self.chance.randint(0, 2))
+        groups = self.chance.sample(sorted(GROUPS), self.chance.randint(0, 2))
+        channel = [own.pop()] if own and self.chance.random() < 0.5 else []
+        return (*(f"person:{n}@example.com" for n in names), *(f"group:{g}" for g in groups), *channel)
+
+    def _people(self, channel: Channel) -> frozenset[str]:
+        """Whoever reads there now; in a public channel also anybody else in the team."""
+        people = {key for key in channel.members if not self.slack.world.users[key].app_id}
+        return frozenset(people | ({"anybody"} if channel.kind == "public" and not channel.shared_with else set()))
+
+    # -- changes --------------------------------------------------------------------------------------------------
+
+    def note(self, channel: Channel) -> None:
+        """The app has heard who is in a channel now."""
+        self.history[channel.id].append((time.time(), self._people(channel)))
+
+    def note_guest(self, user: User) -> None:
+        self.guests[user.id].append((time.time(), user.is_restricted))
+
+    # -- who may read what ----------------------------------------------------------------------------------------
+
+    def may_read(self, user: str, fact: Fact, at: float) -> bool:
+        """Whether one person may."""
+        if user == "anybody":
+            return "everyone" in fact.readers
+        person = self.slack.world.users[user]
+        places = [r.rpartition(":")[2] for r in fact.readers if r.startswith("channel:")]
+        if any(user in then for place in places for then in self.then(place, at)):
+            return True
+        if person.team != self.slack.workspace.id:
+            return False
+        member = any(not guest for guest in _then(self.guests.get(user, [(0.0, False)]), at))
+        groups = [f"group:{name}" for name, people in GROUPS.items() if person.name in people]
+        mine = {f"person:{person.email}", *groups, *(["everyone"] if member else [])}
+        return bool(mine & set(fact.readers))
+
+    def then(self, channel: str, at: float) -> list[frozenset[str]]:
+        """Who was there at a moment; two answers while the app is hearing of a change."""
+        return _then(self.history.get(channel, []), at)
+
+    def may_stand(self, fact: Fact, channel: str, user: str, at: float) -> bool:
+        """Whether everybody who sees something there may read a document."""
+        if user or channel.startswith("U"):
+            return self.may_read(user or channel, fact, at)
+        place = self.slack.world.channels[channel]
+        if place.kind == "im":
+            return all(self.may_read(key, fact, at) for key in self._people(place))
+        if f"channel:slack:{self.slack.workspace.id}:{channel}" in fact.readers:
+            return True
+        return any(all(self.may_read(key, fact, at) for key in people) for people in self.then(channel, at))
+
+    def leaks(self, sent: list[Sent]) -> list[str]:
+        """Every secret in a payload to a place where somebody may not read it."""
+        found = []
+        for one in sent:
+            for number in {int(n) for n in SECRET.findall(json.dumps(one.args, ensure_ascii=False))}:
+                channel, user = place_of(one)
+                if not channel or not self.may_stand(self.facts[number], channel, user, one.at):
+                    found.append(f"{one.method} to {channel} {user}: {self.facts[number]}")
+        return found
+
+
+def _then(history: list[tuple[float, Any]], at: float) -> list[Any]:
+    """The value at a moment, and the one that began within it."""
+    before = [value for since, value in history if since <= at]
+    soon = [value for since, value in history if at < since <= at + 0.5]
+    return [*before[-1:], *soon[:1]]
+
+
+def place_of(sent: Sent) -> tuple[str, str]:
+    """Where a payload is seen: a channel, and the one person if it is only for them."""
+    if sent.method == "response_url":
+        only = "" if sent.args.get("response_type") == "in_channel" else sent.place[1]
+        return sent.place[0], only
+    channel = str(sent.args.get("channel") or sent.args.get("channel_id") or sent.args.get("user_id") or "")
+    return channel, str(sent.args.get("user") or "") if sent.method == "chat.postEphemeral" else ""
+
+
+# --- one case ------------------------------------------------------------------------------------------------------
+
+
+class Case:
+    """One question, with whatever happens around it."""
+
+    def __init__(self, number: int, world: World, at_work: Office, teller: Teller) -> None:
+        self.name = f"case{number}x"
+        self.chance = random.Random(number)
+        self.world, self.office, self.slack, self.teller = world, at_work, at_work.slack, teller
+        self.channel = world.channels[number]
+        present = [self.slack.world.users[key] for key in self.channel.members]
+        self.people = [user for user in present if not user.app_id]
+        self.team = [user for user in self.people if user.team == self.slack.workspace.id]
+        self.kind = self.chance.choice(KINDS if self.team else ("mention", "thread", "edit"))
+        self.change = self.chance.choice(CHANGES) if self.kind in ("mention", "thread", "share", "edit") else "none"
+        self.offers = 0
+
+    @property
+    def question(self) -> str:
+        codes = ", ".join(f"code{n}" for n in self.chance.sample(range(len(self.world.facts)), 5))
+        own = [f.number for f in self.world.facts if any(r.endswith(self.channel.id) for r in f.readers)]
+        return f"{self.name}: what do {codes} {' '.join(f'code{n}' for n in own)} say?"
+
+    async def run(self) -> None:
+        asker = self.chance.choice(
+            self.team if self.kind in ("direct", "command", "shortcut", "share") else self.people
+        )
+        if self.change != "none":
+            self.teller.gates[self.name] = Gate(late=self.chance.random() < 0.5)
+        match self.kind:
+            case "mention" | "edit":
+                question = await self.office.ask(asker, self.channel, self.question)
+                await self.watched(question)
+                if self.kind == "edit":
+                    await self.edited(asker, question)
+                await self.taken_alone(asker, question)
+            case "thread":
+                root = await self.slack.say(self.chance.choice(self.people), self.channel, "Good morning.")
+                question = await self.office.ask(asker, self.channel, self.question, thread_ts=root.ts)
+                await self.watched(question)
+                await self.taken_alone(asker, question)
+            case "direct":
+                await self.office.answer(
+                    await self.office.ask(asker, self.slack.direct(asker, self.world.app), self.question)
+                )
+            case "command":
+                await self.privately(asker)
+            case "shortcut":
+                said = await self.slack.say(self.chance.choice(self.people), self.channel, self.question)
+                async with self.world.modals:  # a person has one open at a time
+                    while not self.slack.modal(asker):  # a busy machine may be late, then they try again
+                        await self.slack.shortcut(asker, SHORTCUT, said)
+                    while modal := self.slack.modal(asker):
+                        await self.slack.submit(asker, modal)
+                await self.whisper(asker)
+            case "share":
+                await self.shared(asker)
+
+    async def privately(self, asker: User) -> Any:
+        await self.slack.command(asker, self.channel, f"/ask {self.question}")
+        return await self.whisper(asker)
+
+    async def whisper(self, asker: User) -> Any:
+        def found() -> Any:
+            return [shown for shown in self.office.whispered(asker, self.channel) if shown.element(FEEDBACK)]
+
+        return (await self.slack.until(found, timeout=90))[-1]
+
+    async def shared(self, asker: User) -> None:
+        gate = self.teller.gates.pop(self.name, None)
+        private = await self.privately(asker)
+        if private.element(SHARE) is None:
+            return
+        if gate:
+            self.teller.gates[self.name] = gate
+        await self.slack.click(asker, private, SHARE)
+
+        def root() -> Message | None:
+            mine = [m for m in self.channel.messages.values() if m.app_id and not m.only_for and not m.thread_ts]
+            return mine[0] if mine else None
+
+        await self.watched(await self.slack.until(root, timeout=30))
+
+    async def watched(self, question: Message) -> None:
+        """Wait for the answer; in the middle of it the channel changes."""
+        gate = self.teller.gates.get(self.name)
+        if gate:
+            waiting = asyncio.create_task(gate.reached.wait())
+            answered = asyncio.create_task(self.office.answer(question, timeout=90))
+            await asyncio.wait({waiting, answered}, return_when=asyncio.FIRST_COMPLETED)
+            if gate.late:
+                await asyncio.sleep(self.chance.random() * 0.3)  # some of it is shown, some only waits to be
+            await self.changes()
+            gate.opened.set()
+            waiting.cancel()
+            await answered
+        else:
+            await self.office.answer(question, timeout=90)
+
+    async def changes(self) -> None:
+        others = [user for user in self.world.team.values() if user not in self.people]
+        match self.change:
+            case "join" if others:
+                new = self.chance.choice(others)
+                await self.slack.invite(self.people[0], self.channel, new)
+            case "leave" if len(self.people) > 1:
+                await self.slack.leave(self.people[-1], self.channel)
+            case "guest":
+                user = self.slack.add_user(f"t{self.name}")
+                self.world.guests[user.id] = [(0.0, False)]
+                await self.slack.invite(self.people[0], self.channel, user)
+                await self.heard()
+                user.is_restricted = True
+                announce(self.slack.core, {"type": "user_change", "user": {"id": user.id}}, team=user.team)
+                await self.heard()
+                self.world.note_guest(user)
+            case "shared":
+                self.channel.shared_with = {self.world.partner.id}
+                self.channel.members.append(self.world.strangers["alice"].id)
+                announce(self.slack.core, {"type": "channel_shared", "channel": self.channel.id}, channel=self.channel)
+        await self.heard()
+        self.world.note(self.channel)
+
+    async def heard(self) -> None:
+        """Wait until the app has taken every event about the channel."""
+
+        def quiet() -> bool:
+            mine = [d for d in self.slack.deliveries if self.channel.id in str(d.body) or "user_change" in str(d.body)]
+            return all(delivery.over for delivery in mine)
+
+        await self.slack.until(quiet, timeout=60)
+
+    async def edited(self, asker: User, question: Message) -> None:
+        before = {shown.ts for shown in self.office.complete(question)}
+        if asker.id not in self.channel.members:
+            return
+        self.teller.gates.pop(self.name, None)
+        await self.slack.edit(asker, question, f"{self.world.app.mention} {self.question}")
+
+        def anew() -> bool:
+            now = {shown.ts for shown in self.office.complete(question)}
+            return bool(now) and not now & before
+
+        await self.slack.until(anew, timeout=90)
+
+    async def taken_alone(self, asker: User, question: Message) -> None:
+        """Who is offered an answer for themselves takes it."""
+        offers = [m for m in self.office.whispered(asker, self.channel) if m.element(ALONE)]
+        if not offers or asker.id not in self.channel.members:
+            return
+        self.offers += 1
+        await self.slack.click(asker, offers[-1], ALONE)
+        await self.whisper(asker)
+
+
+# --- the promise ---------------------------------------------------------------------------------------------------
+
+
+async def play(folder: Path, cases: int, seed: int, *, more: dict[str, Any] | None = None) -> dict[str, Any]:
+    """All cases, some at a time; what leaked, and what was shown."""
+    chance = random.Random(seed)
+    # Nobody clicks faster than people do, also where the machine is slow.
+    async with FakeSlack(clock=Clock(20, least_patience=3.0), rates=False) as slack:
+        world = World(slack, chance, cases)
+        teller = Teller()
+        groups = {name: [f"{person}@example.com" for person in people] for name, people in GROUPS.items()}
+        rows = [fact.row(chance) for fact in world.facts]
+        async with office(
+            slack, world.app, folder, rows, teller, access__groups=groups, delivery__workers=AT_ONCE
+        ) as at_work:
+            if more:
+                more["break"](at_work)
+            made = [Case(number, world, at_work, teller) for number in range(cases)]
+            queue = list(reversed(made))
+
+            unfinished = []
+
+            async def worker() -> None:
+                while queue:
+                    case = queue.pop()
+                    try:
+                        await case.run()
+                    except TimeoutError as error:  # the promise is about what is shown
+                        unfinished.append(f"{case.name} {case.kind} {case.change}: {error}")
+
+            await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
+            secrets = [SECRET.findall(json.dumps(one.args, ensure_ascii=False)) for one in slack.sent]
+            return {
+                "leaks": world.leaks(slack.sent),
+                "payloads": len(slack.sent),
+                "with secrets": sum(bool(found) for found in secrets),
+                "offers": sum(case.offers for case in made),
+                "unfinished": unfinished,
+            }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+async def test_p14_nobody_reads_in_slack_what_they_may_not_read(
+    tmp_path: Path, count: Callable[[int, int], int]
+) -> None:
+    cases = count(60, 1000)
+    found = await play(tmp_path, cases, seed=14)
+
+    print(found)
+    assert found["leaks"] == []
+    assert found["with secrets"] > cases
+    assert len(found["unfinished"]) <= cases // 50
+    assert found["offers"] > cases // 50
