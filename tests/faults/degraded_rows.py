@@ -273,13 +273,12 @@ def full(database: Database) -> Iterator[None]:
     def limit(connection: Any, *_: object) -> None:
         connection.execute(f"PRAGMA max_page_count = {limits[0]}")
 
+    # It stays: SQLAlchemy's listeners may not be taken away while other threads go through them.
     event.listen(database._engine, "checkout", limit)
     try:
         yield
     finally:
         limits[0] = 1_000_000_000
-        database.close()
-        event.remove(database._engine, "checkout", limit)
 
 
 LONG = f"What does the parking permit cost? {'Please tell. ' * 600}"

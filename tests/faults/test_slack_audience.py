@@ -28,7 +28,7 @@ from slack_office import FEEDBACK, Office, add_app, office
 
 from citebot.model import Status
 from citebot.ports import Draft, GenerationRequest, NoSettings
-from citebot.testing.slack import Channel, Clock, FakeSlack, Message, User
+from citebot.testing.slack import Channel, FakeSlack, Message, User
 from citebot.testing.slack.core import Sent
 from citebot.testing.slack.events import announce
 from citebot_connectors.platforms.slack.manifest import SHORTCUT
@@ -371,7 +371,7 @@ async def play(folder: Path, cases: int, seed: int, *, more: dict[str, Any] | No
     """All cases, some at a time; what leaked, and what was shown."""
     chance = random.Random(seed)
     # Nobody clicks faster than people do, also where the machine is slow.
-    async with FakeSlack(clock=Clock(20, least_patience=3.0), rates=False) as slack:
+    async with FakeSlack(speed=20, rates=False) as slack:
         world = World(slack, chance, cases)
         teller = Teller()
         groups = {name: [f"{person}@example.com" for person in people] for name, people in GROUPS.items()}

@@ -29,7 +29,7 @@ from citebot.answering.sentences import units
 from citebot.answering.sink import clean
 from citebot.ports import Message
 from citebot.testing.evil_model import HIDDEN, HOST, LINK_FORMS, MENTIONS, EvilGenerator
-from citebot.testing.slack import Channel, Clock, FakeSlack, User
+from citebot.testing.slack import Channel, FakeSlack, User
 from citebot.testing.slack.core import Sent
 from citebot_connectors.platforms.slack.drawing import Drawing
 from citebot_connectors.platforms.slack.manifest import SHORTCUT
@@ -155,7 +155,7 @@ def own_addresses() -> frozenset[str]:
 async def attack(folder: Path, seed: int, payloads: int) -> tuple[list[Sent], Sieve, int]:
     """Ask until so many payloads have texts in them; those, what is wrong with them, and the links shown."""
     chance = random.Random(seed)
-    async with FakeSlack(clock=Clock(60, least_patience=3.0), rates=False) as slack:
+    async with FakeSlack(speed=60, rates=False) as slack:
         people = [slack.add_user(f"u{number}") for number in range(AT_ONCE)]
         for user in people:
             user.real_name = NAME

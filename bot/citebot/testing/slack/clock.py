@@ -43,7 +43,7 @@ class Clock:
         self,
         speed: float = 1.0,
         *,
-        least_patience: float = 0.5,
+        least_patience: float = ACK,
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
