@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from citebot.access import Directory
 from citebot.app import Citebot
@@ -58,6 +58,8 @@ PATIENT = replace(QUICK, late_window=300.0)
 """Whatever the machine is doing, an answer that comes late is waited for."""
 BUSY = 1.0
 """Seconds a locked database is waited for."""
+PLENTY = 1_000_000_000
+"""Pages of a database that may grow."""
 
 
 class Writer(QuotingGenerator):
@@ -125,6 +127,18 @@ class Meaning(FakeEmbedder):
         return await super().embed_query(text)
 
 
+class Disk:
+    """How large a database may become. It listens from the start: SQLAlchemy's listeners are not for changing them
+    while other threads use them."""
+
+    def __init__(self, database: Database) -> None:
+        self.pages = PLENTY
+        event.listen(database._engine, "checkout", self._limit)
+
+    def _limit(self, connection: Any, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {self.pages}")
+
+
 @dataclass
 class Ward:
     """Citebot and the parts it is made of."""
@@ -134,6 +148,7 @@ class Ward:
     index: Searched
     ranker: Ranker
     embedder: Meaning
+    disk: Disk
 
     @property
     def requests(self) -> int:
@@ -159,7 +174,7 @@ async def ward(folder: Path, pages: Pages = PAGES, **given: Any) -> AsyncIterato
     settings = load_settings(overrides=values, environ={}, folder=folder)
     database = Database(f"sqlite:///{folder / 'citebot.db'}", busy_seconds=BUSY)
     schema.upgrade(database)
-    made = Ward(None, Writer(), Searched(), Ranker(), Meaning())  # type: ignore[arg-type]  # made in the next line
+    made = Ward(None, Writer(), Searched(), Ranker(), Meaning(), Disk(database))  # type: ignore[arg-type]  # made in the next line
     made.bot = Citebot(
         settings=settings,
         plugins=PluginManager.load(settings),
@@ -258,6 +273,8 @@ class Place(ABC):
             yield
         finally:
             for task in tasks:
+                if task.done() and not task.cancelled():
+                    task.result()  # a loop that ended by itself ended by an error
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self.desk.delivery.close()

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from degraded import PAGES, PATIENT, QUICK, Pages, Place, Seen, Ward, ward
-from sqlalchemy import event, update
+from degraded import PAGES, PATIENT, PLENTY, QUICK, Pages, Place, Seen, Ward, ward
+from sqlalchemy import update
 
 from citebot.delivery import Patience
 from citebot.delivery.answering import GIVEN_UP
@@ -266,19 +266,13 @@ def locked(database: Database) -> Iterator[None]:
 
 
 @contextmanager
-def full(database: Database) -> Iterator[None]:
+def full(ward: Ward) -> Iterator[None]:
     """There is no room for another page."""
-    limits = [1]
-
-    def limit(connection: Any, *_: object) -> None:
-        connection.execute(f"PRAGMA max_page_count = {limits[0]}")
-
-    # It stays: SQLAlchemy's listeners may not be taken away while other threads go through them.
-    event.listen(database._engine, "checkout", limit)
+    ward.disk.pages = 1
     try:
         yield
     finally:
-        limits[0] = 1_000_000_000
+        ward.disk.pages = PLENTY
 
 
 LONG = f"What does the parking permit cost? {'Please tell. ' * 600}"

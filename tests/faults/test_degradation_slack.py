@@ -67,7 +67,7 @@ async def test_a_question_that_was_not_saved_comes_again_and_is_answered_once(
 async def test_on_a_full_disk_the_asker_is_told(tmp_path: Path, count: Callable[[int, int], int]) -> None:
     async with ward(tmp_path / "data", THREE) as made, InSlack(made).open() as place:
         for number in range(count(1, 20)):
-            with full(made.bot.database):
+            with full(made):
                 seen = await place.ask(LONG)
                 told = await place.slack.until(lambda number=number: place.alone()[number:])
             assert told == ["I can't save right now. Please tell whoever runs me."]
