@@ -4,7 +4,7 @@ VENV ?= .venv
 export VENV PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage check format docs requirements promises bench clean
+.PHONY: help demo test check format docs requirements promises bench clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -16,10 +16,6 @@ demo: ## Index a sample company, print a cited answer, serve the web chat (ONCE=
 test: ## Everything that CI runs; STEPS="lint types" runs some of it
 	@scripts/make_venv.sh dev
 	@$(VENV)/bin/python scripts/run_tests.py $(STEPS)
-
-coverage: ## The tests once more, with the branches they reach
-	@scripts/make_venv.sh dev
-	@$(VENV)/bin/python scripts/run_tests.py coverage
 
 check: ## The quick part: format, lint, import contracts, types, docs
 	@scripts/make_venv.sh dev

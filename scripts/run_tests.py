@@ -1,11 +1,10 @@
 """Runs everything that must hold before a change is taken, in an order in which the quick steps come first.
 
-    python scripts/run_tests.py            all steps but `coverage`, up to the first that fails
+    python scripts/run_tests.py            all steps, up to the first that fails
     python scripts/run_tests.py lint types some of them
 
 With CI=true a server that cannot be had is a failure; otherwise the last lines say which tests were left out and how
 to enable them. PYTEST_ARGS is handed to pytest; the floor of the coverage is for all tests only.
-`coverage` runs the tests once more and counts branches, which costs half as much time again.
 """
 
 from __future__ import annotations
@@ -76,30 +75,26 @@ def step_types() -> None:
 
 
 def step_tests() -> None:
-    """Start the servers, then run all tests on two processors."""
-    pytest()
-
-
-def step_coverage() -> None:
-    """The same with branch coverage."""
+    """Start the servers, then run all tests on two processors with branch coverage."""
     for old in ROOT.glob(".coverage*"):
         old.unlink()
-    settings = {"COVERAGE_FILE": str(ROOT / ".coverage"), "COVERAGE_RCFILE": str(ROOT / "pyproject.toml")}
-    pytest("coverage", "run", "-m", extra=settings)
+    report = WORK / "tests.xml"
+    options = [
+        "-n",
+        "2",
+        "--dist",
+        "loadgroup",
+        f"--junitxml={report}",
+        *shlex.split(os.environ.get("PYTEST_ARGS", "")),
+    ]
+    settings = {"COVERAGE_FILE": str(ROOT / ".coverage"), "COVERAGE_RCFILE": str(ROOT / "pyproject.toml"), **servers()}
+    try:
+        run(sys.executable, "-m", "coverage", "run", "-m", "pytest", *options, extra=settings)
+    finally:
+        LEFT_OUT.update(left_out(report))
     floor = [] if os.environ.get("PYTEST_ARGS") else [f"--fail-under={COVERAGE_FLOOR}"]
     run(sys.executable, "-m", "coverage", "combine", "--quiet")
     run(sys.executable, "-m", "coverage", "report", "--skip-covered", "--skip-empty", *floor)
-
-
-def pytest(*under: str, extra: Mapping[str, str] | None = None) -> None:
-    """All tests, with the servers that they need."""
-    report = WORK / "tests.xml"
-    options = ["-n", "2", "--dist", "loadgroup", f"--junitxml={report}"]
-    options += shlex.split(os.environ.get("PYTEST_ARGS", ""))
-    try:
-        run(sys.executable, "-m", *under, "pytest", *options, extra={**(extra or {}), **servers()})
-    finally:
-        LEFT_OUT.update(left_out(report))
 
 
 def servers() -> dict[str, str]:
@@ -218,7 +213,6 @@ STEPS: dict[str, Callable[[], None]] = {
     "imports": step_imports,
     "types": step_types,
     "tests": step_tests,
-    "coverage": step_coverage,
     "docs": step_docs,
     "wheel": step_wheel,
     "first_run": step_first_run,
@@ -234,7 +228,7 @@ def main(names: list[str]) -> int:
     WORK.mkdir(parents=True, exist_ok=True)
     took: dict[str, float] = {}
     failure = ""
-    for name in names or [step for step in STEPS if step != "coverage"]:
+    for name in names or STEPS:
         print(f"\n=== {name}", flush=True)
         started = time.monotonic()
         try:

@@ -128,7 +128,7 @@ async def test_a_busy_server_says_for_how_long(
         await use(part)
     assert caught.value.after is not None
     assert least <= caught.value.after <= most
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 5
     assert len(server.received) == 1
 
 
@@ -246,7 +246,7 @@ async def test_closing_ends_a_call_that_waits(server: FakeCohere, kind: str) -> 
         await asyncio.sleep(0.005)
     await part.close()
     with pytest.raises(ModelUnavailable):
-        await asyncio.wait_for(call, 60)
+        await asyncio.wait_for(call, 5)
 
 
 async def test_without_a_key_nothing_is_sent(kind: str) -> None:

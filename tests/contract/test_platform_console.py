@@ -29,7 +29,7 @@ class OverHttp:
 
     async def start(self) -> None:
         self.running = asyncio.create_task(self.platform.run(self.desk))
-        await asyncio.wait_for(self.platform.listening.wait(), 60)
+        await asyncio.wait_for(self.platform.listening.wait(), 10)
         self.client = httpx.AsyncClient(base_url=self.platform.address, timeout=10, trust_env=False)
 
     async def ask(self, text: str, *, message: str = "message-1") -> bool:

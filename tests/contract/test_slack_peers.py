@@ -277,7 +277,7 @@ async def test_a_deleted_question_that_is_being_answered_is_stopped(office: Offi
     pause = Pause()
     office.desk.script = lambda inbound: [pause, Finish(ANSWER)]
     question = await office.ask()
-    await asyncio.wait_for(pause.reached.wait(), 60)
+    await asyncio.wait_for(pause.reached.wait(), 10)
     await office.peer.delete("alice", "general", question)
     await until(lambda: asyncio.sleep(0, office.desk.stopped))
     pause.gate.set()

@@ -296,7 +296,7 @@ class OnConsole(Place):
         platform = ConsolePlatform(ConsoleSettings(port=0), PartContext(data_dir=Path()))
         platform.announce = lambda line: None
         async with self.at_work(platform):
-            await asyncio.wait_for(platform.listening.wait(), 60)
+            await asyncio.wait_for(platform.listening.wait(), 10)
             async with httpx.AsyncClient(base_url=platform.address, timeout=30, trust_env=False) as self.client:
                 yield self
                 for reader in self.readers:

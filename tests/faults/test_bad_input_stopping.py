@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-PATIENCE = 20.0
+PATIENCE = 10.0
 SLOW_PLUGIN = '''
 import asyncio, time
 from citebot import Batch, Document, NoSettings, Readers, Ref, SourceSpec, hookimpl

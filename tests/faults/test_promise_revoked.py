@@ -272,7 +272,7 @@ async def served(parts: Callable[..., tuple[Any, Any]], place: Place, port: int)
     serving = asyncio.create_task(serve(settings, plugins))
     headers = {"citebot-person": ALICE}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as http:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(30):
             while not await _answers(http):
                 assert not serving.done(), serving.exception()
                 await asyncio.sleep(0.05)

@@ -66,6 +66,5 @@ async def test_events_are_acknowledged_while_model_index_and_embedder_are_stalle
         again = sum(map(late, place.slack.deliveries))
     p99 = took[int(0.99 * len(took))]
     print(f"{len(took)} events: acknowledged p50 {took[len(took) // 2]:.3f} s, p99 {p99:.3f} s, last {took[-1]:.3f} s")
-    # The few say that it works on a machine that does something else; the figures are those of the full count.
-    assert again <= count(4, 0), f"{again} were not acknowledged within 3 s"
-    assert p99 <= count(30, 1)
+    assert not again, f"{again} were not acknowledged within 3 s"
+    assert p99 <= count(3, 1)

@@ -85,7 +85,7 @@ async def test_one_that_cannot_be_kept_takes_no_other_with_it(delivery: Delivery
 
 
 async def test_nothing_on_the_way_in_waits_for_the_threads_of_others(delivery: Delivery) -> None:
-    async with threads_taken(), asyncio.timeout(60):
+    async with threads_taken(), asyncio.timeout(5):
         assert await delivery.accept(inbound(1)) == 1
         assert await delivery.look(lambda tx: work.counts(tx, "inbox")) == {"ready": 1}
         assert await delivery.note(lambda tx: work.withdraw(tx, 1)) is not None

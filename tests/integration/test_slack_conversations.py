@@ -68,9 +68,9 @@ async def test_item_04_after_a_restart_the_thread_is_read_again(team: Any) -> No
     assert len(team.stored()) == 2
 
 
-async def test_item_07_a_status_is_shown_at_once(team: Any) -> None:
+async def test_item_07_a_status_is_shown_within_a_second(team: Any) -> None:
     said = await team.ask(team.alice, team.general, PARKING)
-    await team.slack.until(lambda: team.slack.calls("assistant.threads.setStatus"))
+    await team.slack.until(lambda: team.slack.calls("assistant.threads.setStatus"), timeout=1.0)
     await team.answer(said)
 
     first = team.slack.calls("assistant.threads.setStatus")[0]

@@ -99,7 +99,7 @@ async def test_names_are_looked_up_while_the_threads_of_the_loop_are_taken() -> 
         holding = asyncio.create_task(asyncio.to_thread(gate.wait))
         web = Web(slack.add_app("citebot").bot_token, slack.api_url.replace("127.0.0.1", "localhost"))
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(5):
                 us = await web.identity()
         finally:
             gate.set()

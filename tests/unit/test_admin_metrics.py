@@ -492,7 +492,7 @@ async def test_a_web_chat_that_is_open_to_this_machine_shows_it_its_metrics(bot:
 async def own_port(bot: Citebot) -> AsyncIterator[str]:
     addresses: asyncio.Queue[str] = asyncio.Queue()
     serving = asyncio.create_task(serve_metrics(Metrics(bot), bot.settings.metrics, announce=addresses.put_nowait))
-    yield await asyncio.wait_for(addresses.get(), 60)
+    yield await asyncio.wait_for(addresses.get(), 10)
     serving.cancel()
     with suppress(asyncio.CancelledError):
         await serving

@@ -34,7 +34,7 @@ def test_what_is_none(text: str) -> None:
 
 
 def test_odd_text_is_read_quickly() -> None:
-    began = time.process_time()
+    began = time.perf_counter()
     for odd in ("hi " * 33_000, "?" * 1_000, "a://" * 25_000, "hey" + " " * 990 + "what is it"):
         is_question(odd)
-    assert time.process_time() - began < 1.0
+    assert time.perf_counter() - began < 0.3

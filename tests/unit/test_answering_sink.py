@@ -155,6 +155,6 @@ def test_any_text_is_safe_to_clean(text: str) -> None:
 def test_long_nonsense_is_cleaned_in_time(unit: str) -> None:
     import time
 
-    begun = time.process_time()
+    begun = time.perf_counter()
     clean(unit * (24_000 // len(unit)))
-    assert time.process_time() - begun < 5.0
+    assert time.perf_counter() - begun < 2.0

@@ -183,7 +183,7 @@ async def test_a_stopped_answer_ends_where_it_is(bot: Citebot) -> None:
     platform = ScriptedPlatform()
     async with running(bot, platform) as desk:
         inbound = await platform.ask(QUESTION)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             await endless.begun.wait()
         await desk.stop(1)
         shown = await platform.answer(inbound)
@@ -208,12 +208,12 @@ async def test_after_a_crash_before_sending_the_stored_answer_is_shown_once(bot:
     crashed.stall("finish")
     async with running(bot, crashed):
         await crashed.ask(QUESTION)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while not stored(bot):
                 await asyncio.sleep(0.01)
 
     platform = ScriptedPlatform()
-    async with running(bot, platform), asyncio.timeout(60):
+    async with running(bot, platform), asyncio.timeout(10):
         while not any(shown.ended.is_set() for shown in platform.shown.values()):
             await asyncio.sleep(0.01)
 
@@ -227,7 +227,7 @@ async def test_what_is_forbidden_between_answering_and_sending_is_not_sent(bot: 
     platform.fail("finish")
     async with running(bot, platform):
         inbound = await platform.ask(QUESTION)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             while not stored(bot):
                 await asyncio.sleep(0.01)
         give_to(bot, Readers.nobody())

@@ -88,7 +88,7 @@ async def test_a_source_that_is_read_seldom_has_its_groups_read_in_between(bot: 
         # The first change may be found by the read of the documents at the start, the second is too soon for another.
         for now in ("alice bob", "alice bob carol"):
             members.write_text(now)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(30):
                 while in_club(bot) != set(now.split()):
                     await asyncio.sleep(0.1)
     finally:

@@ -127,7 +127,7 @@ async def finished(bot: Citebot) -> None:
         with bot.database.read() as tx:
             return any(work.oldest_open(tx, queue) for queue in ("inbox", "outbox"))
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while open_():
             await asyncio.sleep(0.02)
 

@@ -78,7 +78,7 @@ async def found(bot: Citebot, text: str) -> set[str]:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(20):
         while not await holds():
             await asyncio.sleep(0.05)
 

@@ -238,7 +238,7 @@ async def test_a_plain_one_that_hangs_blocks_neither_us_nor_the_event_loop(
     started = time.monotonic()
     await hasty.call(hook)
     ticking.cancel()
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 5
     assert ticks >= 3
 
 
@@ -253,7 +253,7 @@ async def test_an_async_one_that_hangs_is_cancelled(hasty: Rig) -> None:
 
     hasty.add("bad", question_received)
     assert await hasty.call("question_received") is None
-    await asyncio.wait_for(ended.wait(), 60)
+    await asyncio.wait_for(ended.wait(), 5)
 
 
 async def test_an_async_one_that_ignores_its_cancellation_is_left_behind(hasty: Rig) -> None:
@@ -269,7 +269,7 @@ async def test_an_async_one_that_ignores_its_cancellation_is_left_behind(hasty: 
     hasty.add("bad", question_received)
     started = time.monotonic()
     assert await hasty.call("question_received") is None
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 5
     finish.set()
     await asyncio.sleep(0.01)
 
@@ -447,7 +447,7 @@ def test_a_thread_is_not_held_up_either(hasty: Rig, release: threading.Event, as
     started = time.monotonic()
     for _ in range(6):
         assert hasty.manager.document_fetched_sync("wiki", DOCUMENT) is DOCUMENT
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 10
     assert [parked.hook for parked in hasty.parked] == ["document_fetched"]
 
 

@@ -38,7 +38,7 @@ def answer(text: str):  # type: ignore[no-untyped-def]
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(5):
         while not condition():
             await asyncio.sleep(0.005)
 

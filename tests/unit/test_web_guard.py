@@ -295,7 +295,7 @@ async def server(tmp_path: Path) -> AsyncIterator[ConsolePlatform]:
     platform = ConsolePlatform(ConsoleSettings(port=0), PartContext(data_dir=tmp_path))
     platform.announce = lambda line: None
     running = asyncio.create_task(platform.run(ScriptedDesk(platform=platform)))
-    await asyncio.wait_for(platform.listening.wait(), 60)
+    await asyncio.wait_for(platform.listening.wait(), 10)
     yield platform
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -307,7 +307,7 @@ async def raw(platform: ConsolePlatform, request: bytes) -> bytes:
     writer.write(request)
     await writer.drain()
     try:
-        return await asyncio.wait_for(reader.read(4096), 60)
+        return await asyncio.wait_for(reader.read(4096), 5)
     finally:
         writer.close()
         await writer.wait_closed()
@@ -348,7 +348,7 @@ async def test_a_taken_port_is_told_and_the_next_one_used(tmp_path: Path) -> Non
         platform = ConsolePlatform(ConsoleSettings(port=taken), PartContext(data_dir=tmp_path))
         platform.announce = said.append
         running = asyncio.create_task(platform.run(ScriptedDesk(platform=platform)))
-        await asyncio.wait_for(platform.listening.wait(), 60)
+        await asyncio.wait_for(platform.listening.wait(), 10)
         assert said[0].startswith(f"Port {taken} is taken by another program; using ")
         assert said[1] == f"The web chat is at {platform.address}"
         assert int(platform.address.rsplit(":", 1)[1]) > taken

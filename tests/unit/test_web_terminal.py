@@ -158,7 +158,7 @@ async def test_interrupting_closes_the_answer_and_the_talk_goes_on() -> None:
     while "14 euros" not in out.getvalue():
         await asyncio.sleep(0.01)
     terminal.interrupt()
-    await asyncio.wait_for(talk, 60)
+    await asyncio.wait_for(talk, 5)
     assert "Stopped." in out.getvalue()
     assert app.closed == 2
     assert app.asked[1][1] == ()

@@ -274,7 +274,7 @@ class FakeSlack(People):
         found = self.world.thinking.get((where.id, thread_ts))
         return found if found and found.until > self.clock.now() else None
 
-    async def until(self, condition: Callable[[], T], *, timeout: float = 60.0) -> T:
+    async def until(self, condition: Callable[[], T], *, timeout: float = 20.0) -> T:
         """Wait until a condition about all this is true; its value."""
         end = self.clock.steady() + timeout
         while not (value := condition()):
@@ -284,7 +284,7 @@ class FakeSlack(People):
             await self.core.change(min(left, 0.05))
         return value
 
-    async def settled(self, *, quiet: float = 0.1, timeout: float = 60.0) -> None:
+    async def settled(self, *, quiet: float = 0.1, timeout: float = 30.0) -> None:
         """Wait until every delivery has ended, no call is under way, and nothing has happened for a moment."""
         end = self.clock.steady() + timeout
         while self.core.busy or self.clock.steady() < self.core.last_change + quiet:
