@@ -23,7 +23,7 @@ from citebot.delivery.answering import GIVEN_UP
 from citebot.errors import ModelBusy, ModelRefused, ModelUnavailable
 from citebot.hookspecs import hookimpl
 from citebot.model import Answer, Group, Question
-from citebot.storage import Database, people, tables
+from citebot.storage import people, tables
 
 DOWN = ModelUnavailable("It is down.")
 ANSWER = "The parking permit costs 40 euros a month. [1]"
@@ -255,9 +255,9 @@ async def play_all(platform: Callable[..., Any], folder: Path, *, times: int, su
 
 
 @contextmanager
-def locked(database: Database) -> Iterator[None]:
+def locked(ward: Ward) -> Iterator[None]:
     """Another process writes all the time."""
-    other = sqlite3.connect(database.where, isolation_level=None, timeout=30)
+    other = sqlite3.connect(ward.bot.database.where, isolation_level=None, timeout=30)
     other.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 QUESTION = "How many days of annual leave do I get?"
-MANY = 2_000
+MANY = 6_000
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def documents(folder: Path) -> int:
 
 @pytest.fixture
 def export(tmp_path: Path) -> Path:
-    """Two thousand documents."""
+    """So many that no machine has read them before it is told to stop."""
     path = tmp_path / "export.jsonl"
     rows = (
         {"id": f"D-{n}", "title": f"Title {n}", "text": f"About word{n}x.\n\n" * 5, "readers": ["everyone"]}

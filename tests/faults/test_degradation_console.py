@@ -44,7 +44,7 @@ async def test_what_cannot_be_saved_is_said_and_not_taken(
     async with ward(tmp_path / "data", THREE) as made, OnConsole(made).open() as place:
         for number in range(count(1, 20)):
             made.heal()
-            with fault(made.bot.database):  # type: ignore[attr-defined]  # a context manager
+            with fault(made):  # type: ignore[attr-defined]  # a context manager
                 said = await place.post(LONG)
             assert said.status_code == 503
             assert words in said.json()["error"]
@@ -69,7 +69,7 @@ async def test_a_database_that_is_away_when_the_answer_is_ready_gets_it_later(
             made.heal()
             made.writer.gate.clear()
             seen = await place.until(await place.ask(), lambda now: "Writing" in now.statuses)
-            with locked(made.bot.database):
+            with locked(made):
                 made.writer.gate.set()
                 await asyncio.sleep(1.5 * BUSY)
                 assert not seen.final

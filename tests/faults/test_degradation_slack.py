@@ -53,7 +53,7 @@ async def test_a_question_that_was_not_saved_comes_again_and_is_answered_once(
         for _ in range(count(1, 20)):
             made.heal()
             before = len(place.slack.deliveries)
-            with locked(made.bot.database):
+            with locked(made):
                 seen = await place.ask()
                 await place.slack.until(lambda before=before: len(place.slack.deliveries) > before)
                 await asyncio.sleep(1.2)
