@@ -80,7 +80,7 @@ async def test_on_a_full_disk_the_asker_is_told(tmp_path: Path, count: Callable[
 async def test_while_slack_takes_no_messages_the_answer_waits(
     fault: str, tmp_path: Path, count: Callable[[int, int], int]
 ) -> None:
-    async with ward(tmp_path / "data", THREE) as made, InSlack(made).open() as place:
+    async with ward(tmp_path / "data", THREE) as made, InSlack(made, PATIENT).open() as place:
         for _ in range(count(1, 20)):
             made.heal()
             made.writer.ill = DOWN  # passages are sent as one message
