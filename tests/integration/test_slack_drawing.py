@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from markdown_it import MarkdownIt
 
 pytest.importorskip("slack_bolt")
 
+from citebot.answering.sink import clean
 from citebot.model import Answer, Audience, Citation, Conversation, Passage, Person, Question, Readers, ScoredPassage
 from citebot.ports import Message
 from citebot.showing import split
@@ -99,6 +101,17 @@ def test_item_12_many_headings_and_fences_are_still_shown(piece: str) -> None:
 
     assert blocks[-1]["type"] == "context_actions"
     assert plain(blocks).count("text") + plain(blocks).count("Monday") >= 60
+
+
+@pytest.mark.parametrize("evil", ["[99](1)", "![x](y)", "`` [99](1)", "[a]: b\n[a]", "<https:x>", "~~~\n[99](1)"])
+def test_item_13_code_without_its_frame_makes_no_links(evil: str) -> None:
+    text = "".join(f"Step {number}.\n\n{clean(f'```sh{chr(10)}run {evil}{chr(10)}```')}\n\n" for number in range(60))
+    shown = "".join(str(one["text"]) for one in drawn(text) if one["type"] == "markdown")
+    tokens = [one for line in MarkdownIt().parse(shown) for one in line.children or ()]
+
+    assert "```" not in shown
+    assert {one.type for one in tokens} <= {"text", "code_inline", "softbreak"}
+    assert sum("run" in one.content for one in tokens if one.type == "code_inline") == 60
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ ASK_PEOPLE = "citebot_ask_people"
 _HEADING = re.compile(r"^ {0,3}#{1,6} +(.*?)\s*$", re.MULTILINE)
 _RULE = re.compile(r"^\s*([-*_]\s*){3,}$", re.MULTILINE)
 _FENCE = re.compile(r"^ {0,3}(?:```|~~~).*$", re.MULTILINE)
+_FENCED = re.compile(r"^ {0,3}(```|~~~).*(?:\n|\Z)((?:.*\n)*?.*?)(?:^ {0,3}\1.*$|\Z)", re.MULTILINE)
 _TABLE_RULE = re.compile(r"^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)+\|?\s*$", re.MULTILINE)
 _CUTS = re.compile(rf"{_HEADING.pattern}|{_RULE.pattern}|{_FENCE.pattern}|{_TABLE_RULE.pattern}", re.MULTILINE)
 
@@ -152,7 +153,8 @@ def _text(words: str, *, room: int) -> list[Body]:
         if pieces(text) <= room:
             break
     if len(text) > MARKDOWN_MOST:
-        text = text[: MARKDOWN_MOST - 1] + "…"
+        short = text[: MARKDOWN_MOST - 2]
+        text = (short.rpartition("\n")[0] or short) + "\n…"
     parts = with_first_table(text, TABLE)
     return [_table(part) if isinstance(part, Table) else {"type": "markdown", "text": part} for part in parts]
 
@@ -173,8 +175,16 @@ def without_headings(text: str) -> str:
 
 
 def without_code(text: str) -> str:
-    """Code loses its frame, tables their rules: the last resort, so that the words are shown."""
-    return _TABLE_RULE.sub("", _FENCE.sub("", text)).replace("|", "¦")
+    """Code loses its frame, tables their rules: the last resort, so that the words are shown.
+
+    Each line of code stays code: what was let through as such may be a link elsewhere.
+    """
+    return _TABLE_RULE.sub("", _FENCED.sub(_lines_of_code, text)).replace("|", "¦")
+
+
+def _lines_of_code(block: re.Match[str]) -> str:
+    lines = (line.replace("`", "'").strip() for line in block[2].splitlines())
+    return "\n".join(f"`{line}`" for line in lines if line)
 
 
 def _button(label: str, value: str) -> Body:
