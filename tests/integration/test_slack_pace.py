@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 import pytest
 
 pytest.importorskip("slack_bolt")
@@ -21,6 +23,7 @@ from citebot.testing.slack import Channel, FakeSlack
 from citebot_connectors.platforms.slack.calling import Web
 from citebot_connectors.platforms.slack.outlet import Outlet
 from citebot_connectors.platforms.slack.pacing import Lane
+from citebot_connectors.platforms.slack.private import respond
 from citebot_connectors.platforms.slack.texts import texts_for
 from citebot_connectors.platforms.slack.threads import Threads
 
@@ -134,3 +137,19 @@ async def test_a_call_after_the_end_leaves_no_connection_open(placed: Placed) ->
     await web.close()
     await web.write("auth.test")
     assert web._client is None
+
+
+@pytest.mark.parametrize("later", range(8))
+async def test_a_call_that_begins_while_connections_end_leaves_none_open(later: int) -> None:
+    async with FakeSlack() as slack:
+        web = Web(slack.add_app("citebot").bot_token, slack.api_url)
+
+        async def call() -> None:
+            for _ in range(later):
+                await asyncio.sleep(0)
+            await web.write("auth.test")
+
+        await web.write("auth.test")
+        await asyncio.gather(web.close(), call(), respond(web, f"{slack.api_url}gone", {"text": "Hello"}))
+
+        assert not [one for one in gc.get_objects() if isinstance(one, aiohttp.ClientSession) and not one.closed]

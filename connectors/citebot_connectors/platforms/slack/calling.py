@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,7 @@ class Web:
 
     def __init__(self, token: str, base_url: str, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._token = token
-        self._base_url = base_url
+        self.base_url = base_url
         self._sleep = sleep
         self.names = Names()
         self._client: AsyncWebClient | None = None
@@ -82,7 +83,7 @@ class Web:
         if self._client is None or self._client.session is None or self._client.session.closed:
             session = self.names.session(timeout=TIMEOUT)
             self._client = AsyncWebClient(
-                token=self._token or None, base_url=self._base_url, timeout=TIMEOUT, session=session, retry_handlers=[]
+                token=self._token or None, base_url=self.base_url, timeout=TIMEOUT, session=session, retry_handlers=[]
             )
         return self._client
 
@@ -98,11 +99,23 @@ class Web:
         await self._disconnect()
 
     async def _disconnect(self) -> None:
-        if self._client is not None and self._client.session is not None:
-            await self._client.session.close()
-        self._client = None
-        await self.names.close()
-        self.names = Names()
+        # Put aside first: a call that begins while these end must not get them.
+        client, self._client = self._client, None
+        names, self.names = self.names, Names()
+        if client is not None and client.session is not None:
+            await client.session.close()
+        await names.close()
+
+    @asynccontextmanager
+    async def calling(self) -> AsyncIterator[AsyncWebClient]:
+        """The client for one call; the last call after `close` ends the connections."""
+        self._calls += 1
+        try:
+            yield self.client
+        finally:
+            self._calls -= 1
+            if self._closed and not self._calls:
+                await self._disconnect()
 
     async def identity(self) -> Identity:
         """Who the token is, asked once."""
@@ -125,7 +138,7 @@ class Web:
         return await self._call(method, json={name: value for name, value in arguments.items() if value is not None})
 
     async def form(self, method: str, **arguments: str) -> Body:
-        """A method that takes a form, without our token."""
+        """A method that takes a form: what is secret in it stands in no address."""
         return await self._call(method, data=arguments)
 
     async def post(self, method: str, *, channel: str, **arguments: Any) -> Body:
@@ -149,9 +162,9 @@ class Web:
         async with lane.turn:
             if left := lane.left:
                 raise Retry(f"Slack wants fewer calls of {method}.", after=left)
-            self._calls += 1
             try:
-                response = await self.client.api_call(method, **how)
+                async with self.calling() as client:
+                    response = await client.api_call(method, **how)
             except SlackApiError as error:
                 refusal = translated(method, error)
                 if isinstance(refusal, Retry) and refusal.after:
@@ -159,10 +172,6 @@ class Web:
                 raise refusal from error
             except (aiohttp.ClientError, TimeoutError, OSError, SlackClientError) as error:
                 raise Unsure(f"Slack did not answer {method}: {type(error).__name__}.") from error
-            finally:
-                self._calls -= 1
-                if self._closed and not self._calls:
-                    await self._disconnect()
         return dict(response.data) if isinstance(response.data, dict) else {}
 
     def _lane(self, method: str, channel: str = "") -> Lane:

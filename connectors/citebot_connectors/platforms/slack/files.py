@@ -49,19 +49,19 @@ class Files:
     def _readable(self, file: Body) -> bool:
         name, kind, size = str(file.get("name") or ""), str(file.get("mimetype") or ""), int(file.get("size") or 0)
         ours = file.get("mode") in ("hosted", "snippet") and not file.get("is_external")
-        at_slack = is_slack(self._web.client.base_url, str(file.get("url_private") or ""))
+        at_slack = is_slack(self._web.base_url, str(file.get("url_private") or ""))
         return ours and at_slack and is_text(name, kind, size)
 
     async def _download(self, address: str) -> str:
-        client = self._web.client
-        assert client.session is not None, "the Web API shares it"
-        headers = {"Authorization": f"Bearer {client.token}"}
-        async with client.session.get(address, headers=headers, allow_redirects=False) as response:
-            if response.status != 200 or response.content_type in MARKUP:
-                return ""
-            data = await response.content.read(BYTES_MOST + 1)
-            while len(data) <= BYTES_MOST and not response.content.at_eof():
-                data += await response.content.read(BYTES_MOST + 1 - len(data))
+        async with self._web.calling() as client:
+            assert client.session is not None, "the Web API shares it"
+            headers = {"Authorization": f"Bearer {client.token}"}
+            async with client.session.get(address, headers=headers, allow_redirects=False) as response:
+                if response.status != 200 or response.content_type in MARKUP:
+                    return ""
+                data = await response.content.read(BYTES_MOST + 1)
+                while len(data) <= BYTES_MOST and not response.content.at_eof():
+                    data += await response.content.read(BYTES_MOST + 1 - len(data))
         return text_of(data)
 
 

@@ -109,7 +109,8 @@ class Link:
 
     async def _address(self) -> str:
         try:
-            response = await self._web.client.apps_connections_open(app_token=self._app_token)
+            async with self._web.calling() as client:
+                response = await client.apps_connections_open(app_token=self._app_token)
         except SlackApiError as error:
             code = str(error.response.get("error") or "") if error.response is not None else ""
             if not code or code in LATER or code == "ratelimited":

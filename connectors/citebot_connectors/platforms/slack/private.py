@@ -115,10 +115,11 @@ async def respond(web: Web, address: str, body: Body) -> bool:
     """Send something to the address of a command or a click; whether it was still good. Raises `Retry`."""
     if not address:
         return False
-    hook = AsyncWebhookClient(address, timeout=TIMEOUT, session=web.client.session, retry_handlers=[])
     message = {"response_type": "ephemeral", "replace_original": False, **NO_UNFURL, **body}
     try:
-        answer = await hook.send_dict(message)
+        async with web.calling() as client:
+            hook = AsyncWebhookClient(address, timeout=TIMEOUT, session=client.session, retry_handlers=[])
+            answer = await hook.send_dict(message)
     except (aiohttp.ClientError, TimeoutError, OSError, SlackClientError) as error:
         raise Retry(f"Slack did not take a private message: {type(error).__name__}.") from error
     if answer.status_code == 429 or answer.status_code >= 500:
