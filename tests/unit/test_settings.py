@@ -12,6 +12,7 @@ from pydantic import BaseModel, SecretStr
 import citebot
 from citebot.errors import SettingsError
 from citebot.settings import Settings, load_settings, schema, show
+from citebot.settings.checking import validated
 from citebot.settings.environment import declared_paths, variable
 
 
@@ -155,10 +156,34 @@ def test_a_secret_file_that_cannot_be_read_is_named(home: Home, tmp_path: Path) 
     assert "No such file" in message
 
 
-def test_value_and_file_at_once_are_refused(home: Home, tmp_path: Path) -> None:
+class Endpoint(BaseModel):
+    """Settings of a part, one of them named like a file."""
+
+    key: str = ""
+    ca_file: Path | None = None
+
+
+def test_a_part_has_values_from_files_and_settings_that_name_files(home: Home, tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text("sesame\n")
+    (home.folder / "citebot.toml").write_text('[index.shop]\nkey = "weaker"')
+    home.environ |= {"CITEBOT_INDEX__SHOP__KEY_FILE": str(secret), "CITEBOT_INDEX__SHOP__CA_FILE": str(secret)}
+
+    endpoint = validated(Endpoint, home.load().index.settings_of("shop"))
+    assert endpoint == Endpoint(key="sesame", ca_file=secret)
+
+
+def test_a_file_of_a_part_that_cannot_be_read_is_named(home: Home, tmp_path: Path) -> None:
+    home.environ["CITEBOT_INDEX__SHOP__KEY_FILE"] = str(tmp_path / "nowhere")
+    with pytest.raises(SettingsError, match=r"“index.shop.key_file” names the file “.*nowhere”, which cannot be read"):
+        validated(Endpoint, home.load().index.settings_of("shop"), section="index.shop")
+
+
+@pytest.mark.parametrize("setting", ["DATABASE__URL", "INDEX__SHOP__KEY"])
+def test_value_and_file_at_once_are_refused(home: Home, tmp_path: Path, setting: str) -> None:
     (tmp_path / "url").write_text("sqlite://")
-    home.environ |= {"CITEBOT_DATABASE__URL": "x", "CITEBOT_DATABASE__URL_FILE": str(tmp_path / "url")}
-    assert home.refused() == "CITEBOT_DATABASE__URL and CITEBOT_DATABASE__URL_FILE are both set; keep one of them."
+    home.environ |= {f"CITEBOT_{setting}": "x", f"CITEBOT_{setting}_FILE": str(tmp_path / "url")}
+    assert home.refused() == f"CITEBOT_{setting} and CITEBOT_{setting}_FILE are both set; keep one of them."
 
 
 @pytest.mark.parametrize(

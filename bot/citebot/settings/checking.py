@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from citebot.errors import SettingsError
-from citebot.settings.text import decoded
+from citebot.settings.text import decoded, opened
 from citebot.settings.tree import Choice
 
 M = TypeVar("M", bound=BaseModel)
@@ -25,6 +25,7 @@ def validated(
 
     `section` is put before every key in messages; `origin` tells where a key was written.
     """
+    values = opened(model, values, where=section)
     refuse_unknown(model, values, section=section, origin=origin)
     try:
         return model.model_validate(decoded(model, values, where=section))

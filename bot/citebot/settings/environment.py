@@ -10,8 +10,8 @@ from typing import Any
 
 from citebot.errors import SettingsError
 from citebot.settings.checking import nearest, refuse_unknown
-from citebot.settings.text import Text
-from citebot.settings.tree import Settings
+from citebot.settings.text import FileName, Text
+from citebot.settings.tree import Choice, Settings
 
 PREFIX = "CITEBOT_"
 CONFIG = "CITEBOT_CONFIG"
@@ -42,13 +42,14 @@ def from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[t
         if not name.startswith(PREFIX) or name == CONFIG or _not_ours(name, environ[name]):
             continue
         path = tuple(name.removeprefix(PREFIX).lower().split("__"))
-        text = environ[name]
+        text = Text(environ[name])
         if path[-1].endswith("_file") and not _declared(path):
-            path = (*path[:-1], path[-1].removesuffix("_file"))
-            text = _content(name, text)
-        if path in origins:
-            raise SettingsError(f"{origins[path]} and {name} are both set; keep one of them.")
-        _place(values, path, Text(text), name)
+            text, value = FileName(text), (*path[:-1], path[-1].removesuffix("_file"))
+            if value in origins:
+                raise SettingsError(f"{origins[value]} and {name} are both set; keep one of them.")
+            if not _of_part(path):
+                path, text = value, text.content(name)
+        _place(values, path, text, name)
         _refuse(path, name)
         origins[path] = name
     return values, origins
@@ -91,12 +92,10 @@ def _declared(path: tuple[str, ...]) -> bool:
     return path in declared_paths()
 
 
-def _content(name: str, path: str) -> str:
-    try:
-        return Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SettingsError(f"{name} names the file “{path}”, which cannot be read: {why}.") from error
+def _of_part(path: tuple[str, ...]) -> bool:
+    """Whether a setting is a part's own, in a section such as `index.elasticsearch`."""
+    section = Settings.model_fields[path[0]].annotation if path[0] in Settings.model_fields else None
+    return len(path) > 2 and isinstance(section, type) and issubclass(section, Choice)
 
 
 def _place(tree: dict[str, Any], path: tuple[str, ...], value: Text, name: str) -> None:

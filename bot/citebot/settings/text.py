@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -16,6 +17,36 @@ class Text(str):
     """A value of which only the text is known; the field it is for decides what it means."""
 
     __slots__ = ()
+
+
+class FileName(Text):
+    """What a variable that ends in `_FILE` says to a part, whose own settings decide what it is.
+
+    Where they have one that ends in `_file` it is that; else it names the file that holds the value.
+    """
+
+    __slots__ = ()
+
+    def content(self, name: str) -> Text:
+        """What is in the file, without the end of its last line. `name` is where it was named."""
+        try:
+            return Text(Path(self).expanduser().read_text(encoding="utf-8").rstrip("\r\n"))
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise SettingsError(f"{name} names the file “{self}”, which cannot be read: {why}.") from error
+
+
+def opened(model: type[BaseModel], values: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
+    """The values, with what is in the files that `FileName` names in the place of what was set elsewhere."""
+    result = dict(values)
+    for key, value in values.items():
+        path = f"{where}.{key}" if where else key
+        inner = _shape(model.model_fields[key].annotation) if key in model.model_fields else None
+        if isinstance(value, FileName) and key not in model.model_fields:
+            result[key.removesuffix("_file")] = result.pop(key).content(f"“{path}”")
+        elif isinstance(value, Mapping) and inner is not None and issubclass(inner, BaseModel):
+            result[key] = opened(inner, value, where=path)
+    return result
 
 
 def decoded(model: type[BaseModel], values: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
