@@ -253,6 +253,48 @@ async def test_search_sees_what_the_person_sees_and_the_scopes_allow(
     assert (await client.assistant_search_info())["is_ai_search_enabled"] is True
 
 
+async def test_search_leaves_out_what_slack_leaves_out_and_puts_the_best_first(slack: FakeSlack, alice: User) -> None:
+    app = slack.add_app("searcher", scopes=["app_mentions:read", "chat:write", "search:read.public"])
+    place = slack.add_channel("help", [app, alice])
+    old = slack.add_channel("old", [alice])
+    one = await slack.say(alice, place, "The parking code is 17.")
+    two = await slack.say(alice, place, "Parking is below the house.")
+    await slack.say(alice, old, "The parking code was 16.")
+    await slack.archive(alice, old)
+    client = AsyncWebClient(app.bot_token, base_url=slack.api_url, retry_handlers=[])
+    mine = (await client.chat_postMessage(channel=place.id, text="The parking code is a secret."))["ts"]
+    await slack.say(alice, place, f"{app.mention} now")
+    token = slack.deliveries[-1].body["event"]["assistant_thread"]["action_token"]
+
+    async def found(**more: Any) -> list[str]:
+        body = await client.assistant_search_context(query="parking code?", action_token=token, **more)
+        return [message["message_ts"] for message in body["results"]["messages"]]
+
+    assert await found() == [one.ts, two.ts]
+    assert await found(limit=1) == [one.ts]
+    assert await found(include_bots=True) == [mine, one.ts, two.ts]
+    assert len(await found(include_archived_channels=True)) == 3
+    assert await found(before=int(float(one.ts)) - 10) == []
+    assert await found(after=int(float(two.ts)) + 10) == []
+    assert await found(content_types="files") == []
+    assert await refusal(found(before="soon")) == "invalid_arguments"
+    slack.clock.skip(601)
+    assert await refusal(found()) == "invalid_action_token"
+
+
+async def test_a_guest_does_not_search_channels_they_are_not_in(slack: FakeSlack, alice: User) -> None:
+    app = slack.add_app("searcher", scopes=["app_mentions:read", "search:read.public"])
+    guest = slack.add_user("gina", guest="single")
+    lobby = slack.add_channel("lobby", [app, alice, guest])
+    await slack.say(alice, slack.add_channel("help", [alice]), "The parking code is 17.")
+    said = await slack.say(alice, lobby, "The parking code is on the door.")
+    await slack.say(guest, lobby, f"{app.mention} parking?")
+    token = slack.deliveries[-1].body["event"]["assistant_thread"]["action_token"]
+    client = AsyncWebClient(app.bot_token, base_url=slack.api_url, retry_handlers=[])
+    body = await client.assistant_search_context(query="code door", action_token=token)
+    assert [message["message_ts"] for message in body["results"]["messages"]] == [said.ts]
+
+
 async def test_a_user_token_searches_without_an_action(slack: FakeSlack, app: App, alice: User) -> None:
     await slack.say(alice, slack.add_channel("secret", [alice], private=True), "the parking code is 17")
     who = {"client_id": app.client_id, "client_secret": app.client_secret, "code": slack.authorize(app, alice)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -37,8 +38,9 @@ class Sent:
 class LocalServer:
     """Answers every request with `answer`; keeps all it received."""
 
-    def __init__(self, answer: Callable[[Received], Sent | None]) -> None:
+    def __init__(self, answer: Callable[[Received], Sent | None], *, tls: ssl.SSLContext | None = None) -> None:
         self.received: list[Received] = []
+        self._scheme = "https" if tls else "http"
         self._answer = answer
         server = self
 
@@ -59,6 +61,8 @@ class LocalServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     @property
@@ -69,7 +73,7 @@ class LocalServer:
     @property
     def url(self) -> str:
         """Its address without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     def close(self) -> None:
         """Stop listening."""

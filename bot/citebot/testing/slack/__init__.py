@@ -11,12 +11,13 @@
 `python -m citebot.testing.slack` shows one in the browser. It needs the extra `slack`.
 """
 
-from citebot.testing.slack.clock import Clock
+from citebot.testing.chat.clock import Clock
+from citebot.testing.chat.fake import NotPossible
 from citebot.testing.slack.control import FakeSlack
 from citebot.testing.slack.core import Delivery, Sent
 from citebot.testing.slack.people import Outcome
 from citebot.testing.slack.reading import Shown
-from citebot.testing.slack.state import App, Channel, File, Grant, Message, NotPossible, User, View, Workspace
+from citebot.testing.slack.state import App, Channel, File, Grant, Message, User, View, Workspace
 
 __all__ = [
     "App",

@@ -1,66 +1,37 @@
-"""The addresses of the page: look, and act."""
+"""What a person looks at in the browser, and what they do there."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
+from citebot.testing.chat.browsing import Browsing
+from citebot.testing.chat.fake import NotPossible
 from citebot.testing.slack.people import Outcome
-from citebot.testing.slack.state import NotPossible
-from citebot.testing.slack.view import Looking, Page, message_at
+from citebot.testing.slack.view import Looking, WorkspacePage, message_at
 
 if TYPE_CHECKING:
     from citebot.testing.slack.control import FakeSlack
 
 
-class Browsing:
-    """Serves a browser."""
+class SlackBrowsing(Browsing[Looking]):
+    """Serves a workspace."""
+
+    nobody = "There is nobody in this workspace yet."
 
     def __init__(self, slack: FakeSlack) -> None:
         self._slack = slack
 
-    def routes(self) -> list[web.RouteDef]:
-        """All addresses of the page."""
-        return [web.get("/", self.page), web.get("/view/parts", self.parts), web.post("/view/act", self.act)]
+    def draw(self, at: Looking) -> WorkspacePage:
+        """The workspace as they see it."""
+        return WorkspacePage(self._slack, at)
 
-    async def page(self, request: web.Request) -> web.Response:
-        """The whole page."""
-        looking = self._looking(dict(request.query))
-        if looking is None:
-            return web.Response(text="There is nobody in this workspace yet.")
-        if looking.home:
-            await self._slack.open_home(looking.user, self._slack.world.apps[looking.home])
-        return web.Response(text=Page(self._slack, looking).html(), content_type="text/html")
+    async def opened(self, at: Looking) -> None:
+        """Apps hear of an open Home tab."""
+        if at.home:
+            await self._slack.open_home(at.user, self._slack.world.apps[at.home])
 
-    async def parts(self, request: web.Request) -> web.Response:
-        """What changes."""
-        looking = self._looking(dict(request.query))
-        if looking is None:
-            return web.Response(status=404)
-        return web.Response(text=Page(self._slack, looking).json(), content_type="application/json")
-
-    async def act(self, request: web.Request) -> web.Response:
-        """What a form asks for; pages of other sites may not."""
-        if request.headers.get("Origin") not in (None, f"http://{request.host}"):
-            return web.Response(status=403, text="This form is not from this page.")
-        posted = await request.post()
-        form = {k: str(v) for k, v in posted.items()}
-        many = {k: [str(v) for v in found if v] for k in posted if len(found := posted.getall(k)) > 1}
-        looking = self._looking(form)
-        if looking is None:
-            return web.Response(status=404, text="That is gone.")
-        try:
-            outcome = await self._do(looking, form, many)
-        except (NotPossible, KeyError) as no:
-            return web.Response(status=409, text=str(no))
-        if outcome and not outcome.acked:
-            return web.Response(status=409, text=f"The app did not answer ({outcome.reason}).")
-        if "json" in request.headers.get("Accept", ""):
-            return web.json_response({})
-        raise web.HTTPSeeOther(looking.query().replace("&amp;", "&"))
-
-    async def _do(self, at: Looking, form: dict[str, str], many: dict[str, list[str]]) -> Outcome | None:
+    async def do(self, at: Looking, form: dict[str, str], many: dict[str, list[str]]) -> Outcome | None:
+        """What a form asks for."""
         slack, user, channel = self._slack, at.user, at.channel
         view = slack.world.views.get(form.get("view", ""))
         match form["do"]:
@@ -83,7 +54,8 @@ class Browsing:
                 raise NotPossible("that is gone")
         return None
 
-    def _looking(self, query: dict[str, str]) -> Looking | None:
+    def looking(self, query: dict[str, str]) -> Looking | None:
+        """Who looks at what; the first person at their first channel unless the address says otherwise."""
         world = self._slack.world
         people = [u for u in world.users.values() if not u.app_id and not u.deleted]
         user = world.users.get(query.get("as", "")) or (people[0] if people else None)

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
-from typing import Literal, Self, TypeVar
+from collections.abc import Iterable
+from typing import Literal
 
+from citebot.testing.chat.clock import Clock
+from citebot.testing.chat.fake import Fake
+from citebot.testing.chat.site import Site
 from citebot.testing.slack.api import METHODS
-from citebot.testing.slack.clock import Clock
 from citebot.testing.slack.core import Core, Delivery, Sent, Settings
 from citebot.testing.slack.delivering import Courier
 from citebot.testing.slack.events import SUBSCRIPTIONS, announce
-from citebot.testing.slack.faults import Faults
 from citebot.testing.slack.http_mode import Poster
 from citebot.testing.slack.installing import Code, install
 from citebot.testing.slack.people import People
 from citebot.testing.slack.reading import Shown, visible
 from citebot.testing.slack.routes import routes
-from citebot.testing.slack.server import Api, Site
+from citebot.testing.slack.server import Api
 from citebot.testing.slack.socket_mode import Reply, Socket, Sockets
 from citebot.testing.slack.state import App, Channel, Grant, Group, Thinking, User, Workspace, World
 from citebot.testing.slack.tiers import Meter
 
-T = TypeVar("T")
 APP_SCOPES = frozenset({"connections:write", "authorizations:read"})
 BOT_SCOPES = frozenset(
     {"commands", *(s for m in METHODS.values() for s in m.scopes), *filter(None, SUBSCRIPTIONS.values())}
 ) - (APP_SCOPES | {"search:read.private", "search:read.im", "search:read.mpim", "search:read.files"})
 
 
-class FakeSlack(People):
+class FakeSlack(People, Fake[Core]):
     """A Slack of its own, on 127.0.0.1.
 
     `async with FakeSlack() as slack`, then `slack.add_app("citebot")`, and an app that is given `slack.api_url` and the
@@ -50,29 +49,11 @@ class FakeSlack(People):
         self.workspace = self.add_workspace(title)
         self.world.users["USLACKBOT"] = User("USLACKBOT", self.workspace.id, "slackbot", "Slackbot", app_id="slackbot")
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def start(self) -> None:
-        """Begin to listen."""
-        self.core.url = await self._site.start()
-
-    async def stop(self) -> None:
-        """End all connections."""
-        self.faults.clear()
+    async def hang_up(self) -> None:
+        """End the connections to apps."""
         await self.courier.close()
         await self._sockets.close()
         await self.poster.close()
-        await self._site.stop()
-
-    @property
-    def url(self) -> str:
-        """Where it listens; a browser sees the workspace there."""
-        return self.core.url
 
     @property
     def api_url(self) -> str:
@@ -238,11 +219,6 @@ class FakeSlack(People):
     # -- what is seen ---------------------------------------------------------------------------------------------
 
     @property
-    def faults(self) -> Faults:
-        """What can be made to go wrong with calls of the Web API."""
-        return self.core.faults
-
-    @property
     def settings(self) -> Settings:
         """Switches: limits of rate, copies of each event."""
         return self.core.settings
@@ -274,22 +250,7 @@ class FakeSlack(People):
         found = self.world.thinking.get((where.id, thread_ts))
         return found if found and found.until > self.clock.now() else None
 
-    async def until(self, condition: Callable[[], T], *, timeout: float = 20.0) -> T:
-        """Wait until a condition about all this is true; its value."""
-        end = self.clock.steady() + timeout
-        while not (value := condition()):
-            left = end - self.clock.steady()
-            if left <= 0:
-                raise TimeoutError(f"not within {timeout} s; the last calls: {[s.method for s in self.sent[-5:]]}")
-            await self.core.change(min(left, 0.05))
-        return value
-
-    async def settled(self, *, quiet: float = 0.1, timeout: float = 30.0) -> None:
-        """Wait until every delivery has ended, no call is under way, and nothing has happened for a moment."""
-        end = self.clock.steady() + timeout
-        while self.core.busy or self.clock.steady() < self.core.last_change + quiet:
-            if self.clock.steady() > end:
-                waiting = [(d.kind, d.attempts, d.reason) for d in self.deliveries if not d.over]
-                raise TimeoutError(f"still busy after {timeout} s: {self.core.under_way} under way, {waiting}")
-            await self.core.change(quiet / 2)
-        await asyncio.sleep(0)
+    def report(self) -> str:
+        """How things stand."""
+        waiting = [(d.kind, d.attempts, d.reason) for d in self.deliveries if not d.over]
+        return f"waiting: {waiting}; the last calls: {[s.method for s in self.sent[-5:]]}"

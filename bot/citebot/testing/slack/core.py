@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from citebot.testing.slack.clock import RESPONSE_URL_USES, Clock
-from citebot.testing.slack.faults import Faults
+from citebot.testing.chat.clock import Clock
+from citebot.testing.chat.fake import Core as FakeCore
+from citebot.testing.chat.faults import Faults
+from citebot.testing.slack.clock import RESPONSE_URL_USES
 from citebot.testing.slack.installing import Code
 from citebot.testing.slack.state import App, Channel, Json, World
 from citebot.testing.slack.tiers import Meter
@@ -69,8 +70,8 @@ class Settings:
 Publish = Callable[[App, Json], None]
 
 
-@dataclass(slots=True)
-class Core:
+@dataclass(eq=False)
+class Core(FakeCore):
     """See the module."""
 
     clock: Clock
@@ -81,8 +82,6 @@ class Core:
     sent: list[Sent] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     url: str = ""
-    under_way: int = 0
-    """Calls and deliveries that have not ended."""
     publish: Publish = lambda app, body: None
     """Set by the courier: gives an event's envelope to an app."""
     triggers: dict[str, tuple[str, str, float]] = field(default_factory=dict)
@@ -97,32 +96,14 @@ class Core:
     """All authorizations of an event by its `event_context`."""
     codes: dict[str, Code] = field(default_factory=dict)
     """What `oauth.v2.access` takes."""
-    last_change: float = 0.0
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        super().__init__(self.clock)
 
     def record(self, method: str, args: Json, result: Json, app_id: str, *, place: tuple[str, str] = ("", "")) -> None:
         """Keep what an app sent."""
         self.sent.append(Sent(method, args, result, app_id, self.clock.wall(), place))
         self.touch()
-
-    def touch(self) -> None:
-        """Something changed: wake those who wait."""
-        self.last_change = self.clock.steady()
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    async def change(self, timeout: float) -> None:
-        """Wait for the next change, or until the real seconds are over."""
-        try:
-            async with asyncio.timeout(timeout):
-                await self._changed.wait()
-        except TimeoutError:
-            return
-
-    @property
-    def busy(self) -> bool:
-        """Whether a call or a delivery is under way."""
-        return self.under_way > 0
 
 
 @dataclass(slots=True)

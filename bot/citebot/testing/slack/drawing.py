@@ -7,6 +7,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
+from citebot.testing.chat.page import anchor
 from citebot.testing.slack.composing import unescape
 from citebot.testing.slack.reading import words
 from citebot.testing.slack.state import Json, World
@@ -46,7 +47,7 @@ class Drawing:
         if match["control"]:
             return self._control(match["control"])
         if url := match["url"] or match["bare"]:
-            return self._link(unescape(url), unescape(match["label"] or url))
+            return anchor(unescape(url), unescape(match["label"] or url))
         if match["star"] is not None:
             mark = "i" if markdown else "b"
             return f"<{mark}>{self.text(match['star'], markdown=markdown)}</{mark}>"
@@ -57,15 +58,10 @@ class Drawing:
     def _control(self, control: str) -> str:
         body, _, label = control.partition("|")
         if body[0] not in "@#!":
-            return self._link(unescape(body), unescape(label) or unescape(body))
+            return anchor(unescape(body), unescape(label) or unescape(body))
         user, channel = self._world.users.get(body[1:]), self._world.channels.get(body[1:])
         name = (user and user.name) or (channel and channel.name) or label or body[1:]
         return f"<mark>{escape(('#' if body[0] == '#' else '@') + name)}</mark>"
-
-    def _link(self, url: str, label: str) -> str:
-        if not url.startswith(("http://", "https://", "mailto:")):
-            return escape(f"[{label}]({url})")
-        return f'<a href="{escape(url)}" rel="noreferrer" target="_blank">{escape(label)}</a>'
 
     def blocks(self, blocks: list[Json]) -> str:
         """All blocks of a message or view."""
@@ -115,7 +111,7 @@ class Drawing:
     def _run(self, run: Json) -> str:
         match run.get("type"):
             case "link":
-                return self._link(run["url"], run.get("text") or run["url"])
+                return anchor(run["url"], run.get("text") or run["url"])
             case "user" | "channel" | "broadcast":
                 sign = "#" if run["type"] == "channel" else "@"
                 return self._control(sign + str(run.get("user_id") or run.get("channel_id") or run.get("range")))
@@ -132,7 +128,7 @@ class Drawing:
     def _task(self, task: Json) -> str:
         sign = TASK_SIGNS.get(task.get("status", ""), "○")
         more = [escape(w) for key in ("details", "output") for w in words(task.get(key))]
-        sources = [self._link(s["url"], s["text"]) for s in task.get("sources") or ()]
+        sources = [anchor(s["url"], s["text"]) for s in task.get("sources") or ()]
         lines = "".join(f"<small>{line}</small>" for line in [*more, *sources])
         return f'<div class="task {escape(task.get("status", ""))}">{sign} {escape(task.get("title", ""))}{lines}</div>'
 
@@ -151,7 +147,7 @@ class Drawing:
         if "options" in element:
             return " ".join(self._act(element, o["value"], o["text"]["text"]) for o in element["options"])
         label = element["text"]["text"] if "text" in element else kind
-        link = f" {self._link(element['url'], '↗')}" if element.get("url") else ""
+        link = f" {anchor(element['url'], '↗')}" if element.get("url") else ""
         return self._act(element, "", label) + link
 
 

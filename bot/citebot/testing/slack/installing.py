@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from citebot.testing.slack.clock import ROTATION, Clock
+from citebot.testing.chat.clock import Clock
+from citebot.testing.slack.clock import ROTATION
 from citebot.testing.slack.state import App, Grant, User, World
 
 

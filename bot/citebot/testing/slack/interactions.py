@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from citebot.testing.chat.fake import NotPossible
 from citebot.testing.slack.acts import delete, edit, post
 from citebot.testing.slack.clock import RESPONSE_URL, TRIGGER
 from citebot.testing.slack.composing import normalise
@@ -9,7 +10,7 @@ from citebot.testing.slack.core import Core, ResponseUrl
 from citebot.testing.slack.limits import check_blocks
 from citebot.testing.slack.refusing import Refused
 from citebot.testing.slack.shapes import message_json
-from citebot.testing.slack.state import App, Channel, Json, Message, NotPossible, User, View
+from citebot.testing.slack.state import App, Channel, Json, Message, User, View
 
 CHANNEL_NAMES = {"im": "directmessage", "private": "privategroup", "mpim": "mpdm"}
 SINGLE = {

@@ -6,6 +6,7 @@ import mimetypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from citebot.testing.chat.fake import NotPossible
 from citebot.testing.slack import acts
 from citebot.testing.slack.composing import compose, escape
 from citebot.testing.slack.core import Core
@@ -22,7 +23,7 @@ from citebot.testing.slack.interactions import (
 )
 from citebot.testing.slack.reading import Shown, find_element, shown
 from citebot.testing.slack.shapes import view_json
-from citebot.testing.slack.state import App, Channel, File, Json, Message, NotPossible, User, View
+from citebot.testing.slack.state import App, Channel, File, Json, Message, User, View
 
 Place = Channel | User | App
 Written = Message | Shown

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from citebot.testing.chat.reading import addresses
 from citebot.testing.slack.composing import called, linked
 from citebot.testing.slack.state import Channel, Json, Message, Stream, World
 
@@ -63,18 +64,6 @@ def formatted(value: Any) -> Iterator[str]:
         elif value.get("type") != "text":  # a run of rich text is literal
             for part in PARTS:
                 yield from formatted(value.get(part))
-
-
-def addresses(value: Any) -> Iterator[str]:
-    """Every address that blocks or attachments name apart from their texts."""
-    if isinstance(value, list):
-        for item in value:
-            yield from addresses(item)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            if isinstance(inner, str) and (name == "url" or name.endswith(("_url", "_link"))):
-                yield inner
-            yield from addresses(inner)
 
 
 def streamed(stream: Stream) -> list[Json]:

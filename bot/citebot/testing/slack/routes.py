@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from citebot.testing.slack.browsing import Browsing
+from citebot.testing.slack.browsing import SlackBrowsing
 from citebot.testing.slack.interactions import respond
 from citebot.testing.slack.refusing import Refused
 from citebot.testing.slack.server import Api
@@ -63,5 +63,5 @@ def routes(slack: FakeSlack, api: Api, sockets: Sockets) -> list[web.RouteDef]:
         web.get("/files-pri/{file}/{name}", download),
         web.get("/files-pri/{file}/download/{name}", download),
         web.get("/oauth/v2/authorize", consent),
-        *Browsing(slack).routes(),
+        *SlackBrowsing(slack).routes(),
     ]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
-from typing import Any
 
 from aiohttp import web
 
+from citebot.testing.chat.faults import Fault
+from citebot.testing.chat.site import cut
 from citebot.testing.slack.api import METHODS, Call
 from citebot.testing.slack.api.calling import Method
 from citebot.testing.slack.core import Core
-from citebot.testing.slack.faults import Fault
 from citebot.testing.slack.refusing import Refused
 from citebot.testing.slack.state import App, Grant, Json
 
@@ -113,13 +112,6 @@ class Api:
         return 429
 
 
-def cut(request: web.Request) -> web.Response:
-    """End a connection without an answer."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
-
-
 async def read_call(core: Core, name: str, request: web.Request) -> Call:
     """The arguments of the query, a form or JSON, and the token wherever it was put."""
     args: Json = dict(request.query)
@@ -137,26 +129,3 @@ async def read_call(core: Core, name: str, request: web.Request) -> Call:
     given = str(args.pop("token", "") or "")
     call = Call(core, name, args, secret if kind == "Bearer" and secret else given)
     return replace(call, basic=secret) if kind == "Basic" else call
-
-
-class Site:
-    """A web server on this machine."""
-
-    def __init__(self, routes: list[web.RouteDef], *, port: int) -> None:
-        self._app = web.Application(client_max_size=20 * 1024 * 1024)
-        self._app.add_routes(routes)
-        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1.0)
-        self._port = port
-
-    async def start(self) -> str:
-        """Listen; the address without a slash at the end."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-        await site.start()
-        addresses: list[Any] = self._runner.addresses
-        return f"http://127.0.0.1:{addresses[0][1]}"
-
-    async def stop(self) -> None:
-        """Stop listening."""
-        await self._runner.cleanup()
-        await asyncio.sleep(0)

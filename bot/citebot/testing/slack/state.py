@@ -6,16 +6,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal
 
-from citebot.testing.slack.clock import STREAM, Clock
+from citebot.testing.chat.clock import Clock
+from citebot.testing.slack.clock import STREAM
 
 Json = dict[str, Any]
 Kind = Literal["public", "private", "im", "mpim"]
 CHANNEL_TYPES: dict[Kind, str] = {"public": "channel", "private": "group", "im": "im", "mpim": "mpim"}
 SCOPE_FAMILIES: dict[Kind, str] = {"public": "channels", "private": "groups", "im": "im", "mpim": "mpim"}
-
-
-class NotPossible(Exception):
-    """A test asked a person to do what Slack would not offer them."""
 
 
 @dataclass(slots=True)

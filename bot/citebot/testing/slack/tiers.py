@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from citebot.testing.slack.clock import Clock
+from citebot.testing.chat.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

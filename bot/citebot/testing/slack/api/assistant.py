@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from citebot.testing.slack.api.calling import Call, method
 from citebot.testing.slack.api.conversations import TYPES
 from citebot.testing.slack.clock import THINKING
@@ -122,14 +124,17 @@ def search(call: Call) -> Json:
     user = _searcher(call)
     wanted = {TYPES.get(t) for t in call.names("channel_types") or ["public_channel"]}
     kinds = {kind for kind in wanted if kind and SEARCH_SCOPES[kind] in call.granted.scopes}
-    words = {w for w in call.text("query").casefold().split() if len(w) > 2}
-    found: list[Json] = []
+    words = _words(call.text("query"))
+    found: list[tuple[int, str, Json]] = []
     for channel in call.core.world.channels.values():
-        member = user.id in channel.members or (channel.kind == "public" and not user.is_restricted)
-        if channel.kind in kinds and user.team in channel.teams and member:
-            found += [_hit(call, channel, m) for m in channel.messages.values() if _matches(m, words)]
-    page, metadata = call.page(found, default=20, most=20)
-    return {"results": {"messages": page, "files": [], "channels": []}, "response_metadata": metadata}
+        if channel.kind in kinds and _may_read(user, channel, archived=call.flag("include_archived_channels")):
+            hits = [(_shared(m, words), m) for m in channel.messages.values() if _is_searched(call, m)]
+            found += [(score, m.ts, _hit(call, channel, m)) for score, m in hits if score]
+    # By how many words they share, then the newest first.
+    ranked = [hit for _, _, hit in sorted(found, key=lambda one: one[:2], reverse=True)]
+    page, metadata = call.page(ranked, default=20, most=20)
+    messages = page if "messages" in (call.names("content_types") or ["messages"]) else []
+    return {"results": {"messages": messages, "files": [], "channels": []}, "response_metadata": metadata}
 
 
 def _searcher(call: Call) -> User:
@@ -141,9 +146,33 @@ def _searcher(call: Call) -> User:
     return call.core.world.users[user]
 
 
-def _matches(message: Message, words: set[str]) -> bool:
-    text = shown(message).text.casefold()
-    return not message.only_for and not message.subtype and any(word in text for word in words)
+def _may_read(user: User, channel: Channel, *, archived: bool) -> bool:
+    if user.team not in channel.teams or (channel.archived and not archived):
+        return False
+    guest = user.is_restricted or user.is_ultra_restricted
+    return user.id in channel.members or (channel.kind == "public" and not guest)
+
+
+def _is_searched(call: Call, message: Message) -> bool:
+    if message.only_for or message.subtype not in ("", "file_share", "thread_broadcast"):
+        return False
+    if call.core.world.users[message.user].app_id and not call.flag("include_bots"):
+        return False
+    # Slack's filters are whole seconds.
+    before, after = call.text("before", ""), call.text("after", "")
+    try:
+        at = float(message.ts)
+        return (not before or at < int(before)) and (not after or at > int(after))
+    except ValueError:
+        raise invalid("must be a valid integer [json-pointer:/before]") from None
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", text.casefold()) if len(word) > 2}
+
+
+def _shared(message: Message, words: set[str]) -> int:
+    return len(words & _words(shown(message).text))
 
 
 def _hit(call: Call, channel: Channel, message: Message) -> Json:

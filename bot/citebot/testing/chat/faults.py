@@ -1,4 +1,4 @@
-"""What can go wrong between Slack and an app, when a test asks for it."""
+"""What can go wrong between a platform and an app, when a test asks for it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Fault:
     times: int
     status: int = 503
     error: str = "internal_error"
-    retry_after: int = 1
+    retry_after: float = 1
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     met: int = 0
 
 
 class Faults:
-    """Arranges faults of the Web API; every method returns the fault, whose `met` counts."""
+    """Arranges faults of the API; every method returns the fault, whose `met` counts."""
 
     def __init__(self) -> None:
         self._arranged: list[Fault] = []
@@ -46,10 +46,10 @@ class Faults:
         return self._arrange(Fault("status", method, times, status=status))
 
     def error(self, method: str, error: str, *, times: int = 1) -> Fault:
-        """Answer `{"ok": false}` with an error of Slack's and do nothing."""
+        """Answer with an error in the platform's own words and do nothing."""
         return self._arrange(Fault("error", method, times, error=error))
 
-    def storm(self, method: str = "", *, times: int = 1, retry_after: int = 1) -> Fault:
+    def storm(self, method: str = "", *, times: int = 1, retry_after: float = 1) -> Fault:
         """Answer 429 however few calls were made."""
         return self._arrange(Fault("limit", method, times, retry_after=retry_after))
 
