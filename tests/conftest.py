@@ -83,7 +83,7 @@ def postgres_server() -> str:
 
 @pytest.fixture(scope="session")
 def postgres_url(postgres_server: str) -> Iterator[str]:
-    """An empty database of this worker's own on the real server."""
+    """A database of this worker's own on the real server; what tests before left there is still in it."""
     name = f"citebot_test_{uuid.uuid4().hex[:12]}"
     server = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
@@ -94,17 +94,23 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     server.dispose()
 
 
+@pytest.fixture
+def empty_postgres_url(postgres_url: str) -> str:
+    """The same, whatever was in it before."""
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return postgres_url
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a database without tables, on each of the two kinds."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'citebot.db'}"
-    url: str = request.getfixturevalue("postgres_url")
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    engine.dispose()
+    url: str = request.getfixturevalue("empty_postgres_url")
     return url
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from citebot.storage import Database, budgets, clock, purge
+from citebot.settings import RetentionSettings
+from citebot.storage import Database, budgets, clock, retention
 from citebot.storage.budgets import NOTHING, Amount, Counter, Hold
 
 ANN, BOB = Counter("person", person="ann"), Counter("person", person="bob")
@@ -137,7 +138,8 @@ def test_an_answer_over_midnight_belongs_to_the_day_on_which_it_began(
 def test_old_days_go_and_what_was_left_behind_is_closed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     held(database, "a", cost(60), {ANN: cost(100)})
     later(monkeypatch, database, timedelta(days=40))
-    assert write(database, lambda tx: purge.retire(tx, keep_days=30)) == 2
+    gone = retention.run(database, RetentionSettings())
+    assert (gone["counters"], gone["reservations"]) == (1, 1)
     with database.read() as tx:
         assert budgets.held(tx) == 0
 

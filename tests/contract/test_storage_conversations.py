@@ -11,7 +11,8 @@ from sqlalchemy import insert
 from citebot.errors import CitebotError
 from citebot.model import Conversation, Person
 from citebot.ports import Inbound
-from citebot.storage import Database, audit, clock, conversations, purge, work
+from citebot.settings import RetentionSettings
+from citebot.storage import Database, audit, clock, conversations, retention, work
 from citebot.storage.audit import Line
 from citebot.storage.conversations import Place
 from citebot.storage.tables import conversation_settings
@@ -120,8 +121,7 @@ def test_a_budget_begins_anew_the_next_day_and_old_counters_go(
     with monkeypatch.context() as later:
         later.setattr(clock, "now", lambda tx: today.replace(year=today.year + 1))
         assert spend(database, question(3), question(4)) == [True, False]
-        with database.write() as tx:
-            assert purge.retire(tx, keep_days=30) == 1
+        assert retention.run(database, RetentionSettings())["counters"] == 1
 
 
 def test_of_many_questions_at_once_exactly_as_many_as_there_is_room_for(database: Database) -> None:

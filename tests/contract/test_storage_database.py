@@ -106,12 +106,13 @@ def test_many_processes_may_upgrade_at_once(empty_url: str) -> None:
 def test_an_upgrade_that_breaks_leaves_nothing(empty_url: str) -> None:
     db = Database(empty_url)
     with db.write() as tx:
-        tx.execute(text("CREATE TABLE todo (in_the_way integer)"))
-    with pytest.raises(DBAPIError, match="todo"):
+        tx.execute(text("CREATE TABLE mine (id integer)"))
+        tx.execute(text("CREATE INDEX ix_passage_document_id ON mine (id)"))
+    with pytest.raises(DBAPIError, match="ix_passage_document_id"):
         schema.upgrade(db)
     with db.write() as tx:
-        assert inspect(tx).get_table_names() == ["todo"]
-        tx.execute(text("DROP TABLE todo"))
+        assert inspect(tx).get_table_names() == ["mine"]
+        tx.execute(text("DROP TABLE mine"))
     schema.upgrade(db)
     schema.check(db)
     db.close()

@@ -127,12 +127,3 @@ def test_a_reader_that_keeps_the_log_open_is_reported(tmp_path: Path) -> None:
     purge.purge(db)
     assert found_in(tmp_path) == set()
     db.close()
-
-
-def test_old_work_is_retired_and_answers_stay(database: Database) -> None:
-    with database.write() as tx:
-        work.accept(tx, Inbound("d", "m", Conversation("console", "c"), Person("ann"), "q"))
-        work.complete(tx, work.claim(tx, "inbox", lease=9)[0])
-        assert purge.retire(tx, keep_days=1) == 0
-        tx.execute(text("UPDATE inbox SET finished_at = '2020-01-01 00:00:00.000000'"))
-        assert purge.retire(tx, keep_days=1) == 1

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from citebot.errors import LeaseLost
 from citebot.model import Conversation, Person, Turn
 from citebot.ports import Inbound, Outbound
-from citebot.storage import Database, leases, slots, work
+from citebot.storage import Database, endings, leases, slots, work
 from citebot.storage.envelopes import Post
 
 
@@ -171,22 +171,9 @@ def test_a_question_nobody_has_begun_can_be_withdrawn(database: Database) -> Non
     begun, waiting = accept(database, inbound(1), inbound(2, conversation="x"))
     with database.write() as tx:
         assert [job.id for job in work.claim(tx, "inbox", lease=30)] == [begun]
-        assert work.withdraw(tx, begun) is None
-        assert work.withdraw(tx, waiting) == inbound(2, conversation="x")
+        assert endings.withdraw(tx, begun) is None
+        assert endings.withdraw(tx, waiting) == inbound(2, conversation="x")
     assert claim(database) == []
-
-
-def test_finished_rows_are_forgotten_after_a_while_and_open_ones_never(database: Database) -> None:
-    accept(database, *(inbound(n, conversation=str(n)) for n in range(3)))
-    with database.write() as tx:
-        done, dead = work.claim(tx, "inbox", lease=30, limit=2)
-        work.complete(tx, done)
-        work.dead(tx, dead, why="no")
-        now = database.now(tx)
-        assert work.forget(tx, "inbox", now - timedelta(days=1)) == 0
-        assert work.forget(tx, "inbox", now + timedelta(days=1)) == 2
-        assert work.counts(tx, "inbox") == {"ready": 1}
-        assert work.oldest_open(tx, "inbox") is not None
 
 
 def test_a_named_lease_has_one_holder_and_a_rising_fence(database: Database) -> None:

@@ -60,13 +60,13 @@ def test_a_database_from_the_future_is_not_touched(command: list[str], company: 
     path = company.folder / "citebot.db"
     with sqlite3.connect(path) as database:
         [version] = database.execute("SELECT version_num FROM alembic_version").fetchone()
-        database.execute("UPDATE alembic_version SET version_num = 'ffff'")
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
     database.close()
 
     refused = company(*command)
 
     assert refused.exit_code == 1
-    assert "was written by a newer Citebot (schema ffff" in refused.stderr + refused.stdout
+    assert "was written by a newer Citebot (schema 9999" in refused.stderr + refused.stdout
     assert len(refused.stderr.splitlines()) <= 1
     with sqlite3.connect(path) as database:
         database.execute("UPDATE alembic_version SET version_num = ?", [version])

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from citebot.app import Citebot, IndexStatus
-from citebot.cli.output import complain, duration, note
+from citebot.app.alone import Alone
+from citebot.cli.output import complain, duration, note, warn
 from citebot.cli.sync_display import Spoken, SyncDisplay, sync_display, total_of
-from citebot.errors import CitebotError, SourceError
-from citebot.ingest import SyncProgress
+from citebot.errors import CitebotError, ModelUnavailable, SourceError
+from citebot.ingest import Build, Builder, SyncProgress
 from citebot.logging_setup import without_secrets
 
+LOOK_AGAIN = 0.5
+"""Seconds until a build that waits, for vectors or for another process, is looked at again."""
 Report = Callable[[str, int, int | None], None]
 """(what is going on, done, total or None)."""
 
@@ -139,7 +143,35 @@ async def _make_vectors(bot: Citebot, reads: Sequence[_Read], *, display: SyncDi
 
 
 async def rebuild_index(bot: Citebot, *, quiet: bool) -> IndexStatus:
-    """Build the index anew with a bar."""
-    with bar("Rebuilding the index", quiet=quiet) as report:
-        await bot.feeder.rebuild(lambda done, total: report("", done, total))
+    """Build the index anew, in its place or beside it, with a bar."""
+    try:
+        await bot.indexing.choose_model()
+    except ModelUnavailable as error:
+        warn(f"No vectors are made now: {error}")
+    if bot.indexing.builder is not None:
+        await _build_beside(bot, bot.indexing.builder, quiet=quiet)
+    else:
+        with bar("Rebuilding the index", quiet=quiet) as report:
+            await bot.feeder.rebuild(lambda done, total: report("", done, total))
     return await bot.index_status()
+
+
+async def _build_beside(bot: Citebot, builder: Builder, *, quiet: bool) -> None:
+    """Begin the next index, or go on with it, until it is whole; also when another process builds it."""
+    await builder.begin()
+    vectors = Alone(bot.database, "embedding")
+    with bar("Building", quiet=quiet) as report:
+
+        def show(build: Build, left: float | None = None) -> None:
+            report(build.place + (f", about {duration(left)} left" if left else ""), build.done, build.total)
+
+        try:
+            while (build := await builder.state()) is not None and not build.whole:
+                show(build)
+                if bot.embedding is not None:
+                    with suppress(ModelUnavailable):  # those that are there are built in
+                        await vectors.do(bot.embedding.run_once)
+                await builder.run_once(show)
+                await asyncio.sleep(LOOK_AGAIN)
+        finally:
+            await vectors.leave()

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from citebot.settings.checking import looks_secret
-from citebot.settings.tree import GeneratorChoice, Settings
+from citebot.settings.tree import Choice, Settings
 
 MASK = "**********"
 _PASSWORD_IN_URL = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+@")
@@ -41,8 +41,10 @@ def schema(sections: Sections | None = None) -> dict[str, Any]:
         properties: dict[str, Any] = {
             "use": {"type": "string", "enum": ["", *sorted(parts)], "description": "The part."}
         }
-        if kind == "generator":
-            properties["fallback"] = GeneratorChoice.model_json_schema()["properties"]["fallback"]
+        choice = Settings.model_fields[kind].annotation
+        if isinstance(choice, type) and issubclass(choice, Choice):
+            own = choice.model_json_schema()["properties"]
+            properties |= {name: about for name, about in own.items() if name != "use"}
         for name, model in sorted(parts.items()):
             part = model.model_json_schema(ref_template=f"#/$defs/{kind}.{name}.{{model}}")
             for inner, definition in part.pop("$defs", {}).items():

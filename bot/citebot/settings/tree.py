@@ -42,6 +42,32 @@ class Choice(BaseModel):
         """The raw sub-section of one part."""
         return dict((self.model_extra or {}).get(name) or {})
 
+    def other(self, entry: str) -> Choice:
+        """The part `NAME` with its own section, or `NAME/MODEL` with another `model` in it."""
+        name, _, model = entry.partition("/")
+        section = self.settings_of(name) | ({"model": model} if model else {})
+        return Choice.model_validate({"use": name, name: section})
+
+
+class IndexChoice(Choice):
+    """A `Choice` with a local index that answers while it is away."""
+
+    standby: str = Field(
+        "",
+        description="Name of a local index, such as `embedded`, that is fed beside the chosen one and answers while "
+        "that is away; empty: none.",
+    )
+
+
+class EmbedderChoice(Choice):
+    """A `Choice` with the one before, whose vectors the index may still hold."""
+
+    previous: str = Field(
+        "",
+        description="The embedder used before, `NAME` or `NAME/MODEL`: questions are embedded by it until the index of "
+        "the chosen one is built.",
+    )
+
 
 class GeneratorChoice(Choice):
     """A `Choice` with others that are asked when the chosen one fails or is slow."""
@@ -54,9 +80,7 @@ class GeneratorChoice(Choice):
 
     def fallbacks(self) -> list[Choice]:
         """Each of `fallback` as a choice of its own."""
-        named = [entry.partition("/")[::2] for entry in self.fallback]
-        sections = [(name, self.settings_of(name) | ({"model": model} if model else {})) for name, model in named]
-        return [Choice.model_validate({"use": name, name: section}) for name, section in sections]
+        return [self.other(entry) for entry in self.fallback]
 
 
 class PluginSettings(Section):
@@ -64,7 +88,7 @@ class PluginSettings(Section):
 
     enabled: list[str] = Field(
         [
-            *("console", "files", "git", "jsonl", "mediawiki", "redmine", "slack", "website"),
+            *("console", "discord", "files", "git", "jsonl", "mediawiki", "redmine", "slack", "website"),
             *("embedded", "local", "elasticsearch", "cohere", "openai_compatible"),
         ],
         description="Entry points to load.",
@@ -78,6 +102,14 @@ class DatabaseSettings(Section):
     """Where the truth lives."""
 
     url: SecretStr = Field(SecretStr(""), description="Empty: SQLite in the data folder. Or `postgresql+psycopg://…`.")
+    connections: int = Field(20, ge=2, description="Connections to PostgreSQL that one process opens at most.")
+    lock_seconds: float = Field(10.0, gt=0, description="Seconds to wait for a lock, or for a free connection.")
+    statement_seconds: float = Field(60.0, gt=0, description="Seconds that PostgreSQL may take for one statement.")
+    listen: bool = Field(
+        True,
+        description="Be woken by PostgreSQL (LISTEN) when a question comes in, on one more connection; turn it off "
+        "behind a pooler in transaction mode. Without it, processes look for questions once a second.",
+    )
 
 
 class AnsweringSettings(Section):
@@ -117,7 +149,25 @@ class DeliverySettings(Section):
 
     workers: int = Field(10, ge=1, description="Questions answered at the same time by one process.")
     lease: float = Field(30.0, gt=0, description="Seconds a worker owns a question without renewing.")
-    keep_days: int = Field(30, ge=1, description="Days that finished rows are kept.")
+    drain: float = Field(
+        3.0,
+        ge=0,
+        le=20,
+        description="Seconds that answers being written get to end when a process is stopped; the rest is begun anew.",
+    )
+
+
+class RetentionSettings(Section):
+    """Days that things are kept; 0: for ever. What is older goes within the hour, from one process of all."""
+
+    inbox_days: float = Field(30.0, ge=0, description="Finished questions, as they came in.")
+    outbox_days: float = Field(
+        30.0, ge=0, description="Posts that were sent, and which messages show them; never longer than the question."
+    )
+    traces_days: float = Field(90.0, ge=0, description="How each answer was made (`citebot answers show`).")
+    answers_days: float = Field(0.0, ge=0, description="Answers, with feedback and what people were asked about them.")
+    audit_days: float = Field(0.0, ge=0, description="Lines of `citebot audit`.")
+    counters_days: float = Field(30.0, ge=0, description="Counters of budgets, and which process did what was due.")
 
 
 class BudgetSettings(Section):
@@ -212,14 +262,15 @@ class Settings(Section):
     )
     plugins: PluginSettings = PluginSettings()
     database: DatabaseSettings = DatabaseSettings()
-    index: Choice = Choice(use="embedded")
-    embedder: Choice = Choice(use="local")
+    index: IndexChoice = IndexChoice(use="embedded")
+    embedder: EmbedderChoice = EmbedderChoice(use="local")
     reranker: Choice = Choice(use="")
     generator: GeneratorChoice = GeneratorChoice(use="extractive")
     platform: Choice = Choice(use="console")
     answering: AnsweringSettings = AnsweringSettings()
     access: AccessSettings = AccessSettings()
     delivery: DeliverySettings = DeliverySettings()
+    retention: RetentionSettings = RetentionSettings()
     budgets: BudgetSettings = BudgetSettings()
     ingest: IngestSettings = IngestSettings()
     egress: EgressSettings = EgressSettings()

@@ -1,4 +1,8 @@
-"""Answers with their traces, and what readers thought of them. Passages are remembered by id, not copied."""
+"""Answers with their traces, and what readers thought of them. Passages are remembered by id, not copied.
+
+Of a passage that was found live nothing is remembered but where it is and who may read it. An answer that says what it
+said is kept until it has been shown.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, update
 
-from citebot.model import Answer, Citation, Conversation, Feedback, Person, ScoredPassage, Verdict
+from citebot.model import Answer, Citation, Conversation, Feedback, Passage, Person, Readers, ScoredPassage, Verdict
 from citebot.storage import clock
 from citebot.storage.database import Transaction
 from citebot.storage.envelopes import visibility
 from citebot.storage.tables import answer, feedback
 from citebot.storage.upsert import insert
+
+FORGOTTEN = "[This answer was shown. It cited chat messages, of which no copy is kept.]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,10 @@ class StoredCitation:
     anchor: str
     headings: tuple[str, ...]
     sentences: tuple[str, ...]
+    readers: tuple[str, ...] = ()
+    """Of a live passage, which has no row that says it."""
+    updated: str = ""
+    """The same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,8 @@ class StoredHit:
     url: str
     anchor: str
     score: float
+    readers: tuple[str, ...] = ()
+    updated: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,12 @@ class StoredAnswer:
     def passage_ids(self) -> tuple[int, ...]:
         """Every passage it refers to, cited ones first."""
         return tuple(dict.fromkeys([*(c.passage_id for c in self.citations), *(h.passage_id for h in self.closest)]))
+
+    @property
+    def live(self) -> tuple[Passage, ...]:
+        """The live passages it refers to, without their texts."""
+        every: list[StoredCitation | StoredHit] = [*self.closest, *self.citations]
+        return tuple({one.passage_id: _live(one) for one in every if one.passage_id < 0}.values())
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `--json`."""
@@ -141,6 +159,13 @@ def of_question(tx: Transaction, inbox_id: int) -> StoredAnswer | None:
     return _row(row) if row else None
 
 
+def forget_live(tx: Transaction, id: str) -> None:
+    """Take the text out of an answer that cites live passages; for one that has been shown."""
+    stored = get(tx, id)
+    if stored is not None and stored.answered and any(one.passage_id < 0 for one in stored.citations):
+        tx.execute(update(answer).where(answer.c.id == id).values(text=FORGOTTEN))
+
+
 def recent(tx: Transaction, limit: int) -> list[StoredAnswer]:
     """The newest answers, newest first."""
     query = select(answer).order_by(answer.c.created_at.desc(), answer.c.id).limit(limit)
@@ -176,7 +201,8 @@ def _citation(citation: Citation) -> dict[str, Any]:
         "url": found.url,
         "anchor": found.anchor,
         "headings": list(found.headings),
-        "sentences": list(citation.sentences),
+        "sentences": [] if found.is_live else list(citation.sentences),
+        **_unrecorded(found),
     }
 
 
@@ -190,7 +216,36 @@ def _hit(hit: ScoredPassage) -> dict[str, Any]:
         "url": found.url,
         "anchor": found.anchor,
         "score": hit.score,
+        **_unrecorded(found),
     }
+
+
+def _unrecorded(found: Passage) -> dict[str, Any]:
+    """What no table says of a live passage."""
+    if not found.is_live:
+        return {}
+    return {
+        "readers": sorted(found.readers.principals),
+        "updated": found.updated.isoformat() if found.updated else "",
+    }
+
+
+def _live(stored: StoredCitation | StoredHit) -> Passage:
+    return Passage(
+        id=stored.passage_id,
+        source=stored.source,
+        document_id=stored.document_id,
+        title=stored.title,
+        url=stored.url,
+        anchor="",
+        headings=(),
+        text="",
+        kind="paragraph",
+        position=0,
+        readers=Readers(frozenset(stored.readers)),
+        document_kind="thread",
+        updated=datetime.fromisoformat(stored.updated) if stored.updated else None,
+    )
 
 
 def _row(row: Row[Any]) -> StoredAnswer:
@@ -207,11 +262,8 @@ def _row(row: Row[Any]) -> StoredAnswer:
         text=row.text,
         answered=row.answered,
         confidence=row.confidence,
-        citations=tuple(
-            StoredCitation(**{**c, "headings": tuple(c["headings"]), "sentences": tuple(c["sentences"])})
-            for c in body["citations"]
-        ),
-        closest=tuple(StoredHit(**hit) for hit in body["closest"]),
+        citations=tuple(StoredCitation(**_frozen(one)) for one in body["citations"]),
+        closest=tuple(StoredHit(**_frozen(one)) for one in body["closest"]),
         notes=tuple(body["notes"]),
         principals=frozenset(body["principals"]),
         audience=body["audience"],
@@ -219,6 +271,10 @@ def _row(row: Row[Any]) -> StoredAnswer:
         trace=row.trace,
         created_at=row.created_at,
     )
+
+
+def _frozen(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _plain(value: StoredCitation | StoredHit) -> dict[str, Any]:

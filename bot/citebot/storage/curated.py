@@ -11,7 +11,7 @@ from sqlalchemy import Row, delete, select, update
 
 from citebot.errors import WrongUse
 from citebot.model import Conversation, Person, Readers
-from citebot.storage import clock, documents, sources, todo
+from citebot.storage import clock, documents, index_log, sources, todo
 from citebot.storage.database import Transaction
 from citebot.storage.tables import curated_answer
 from citebot.storage.upsert import insert
@@ -118,6 +118,8 @@ def remove(tx: Transaction, id: int) -> bool:
     """Take an answer out of everything, at once; whether there was one."""
     there = bool(tx.execute(delete(curated_answer).where(curated_answer.c.id == id)).rowcount)
     source = sources.get(tx, SOURCE)
+    if there:
+        index_log.write(tx, "curated", [id])
     if there and source is not None:
         documents.remove(tx, source.id, [str(id)])
         todo.done(tx, source.id, [str(id)], urgent={str(id): 1_000_000_000})

@@ -25,19 +25,35 @@ BUSY_SECONDS = 10.0
 """How long a writer waits for another one."""
 STATEMENT_SECONDS = 60.0
 """How long one statement may take on a server."""
+CONNECTIONS = 20
+"""How many connections to a server one process opens at most."""
+IDLE_SECONDS = 300.0
+"""How long a transaction may do nothing before a server ends it: its process stands still."""
 
 
 class Database:
     """One database. Safe to use from several threads; every `read` and `write` is one transaction of its own."""
 
-    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        statement_seconds: float = STATEMENT_SECONDS,
+        connections: int = CONNECTIONS,
+        listen: bool = True,
+    ) -> None:
         parsed = _parse(url)
         self.dialect = parsed.get_backend_name()
         self.where = parsed.database or "" if self.dialect == "sqlite" else parsed.render_as_string(hide_password=True)
         self._busy_seconds = busy_seconds
         self._one_writer = threading.Lock()
-        self._engine = _sqlite(parsed, busy_seconds) if self.dialect == "sqlite" else _postgres(parsed, busy_seconds)
+        if self.dialect == "sqlite":
+            self._engine = _sqlite(parsed, busy_seconds)
+        else:
+            self._engine = _postgres(parsed, busy_seconds, statement_seconds, connections)
         self._writing = self._engine.execution_options(citebot_writes=True)
+        self._listens = listen and self.dialect != "sqlite"
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -61,6 +77,25 @@ class Database:
                     yield tx
 
     @contextmanager
+    def reshape(self) -> Iterator[Transaction]:
+        """A `write` that changes tables. SQLite changes one by making it anew: what refers to it must stay."""
+        with self._explained(), self._turn(), self._writing.connect() as tx:
+            if self.dialect != "sqlite":
+                with tx.begin():
+                    yield tx
+                return
+            raw = tx.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            raw.execute("PRAGMA foreign_keys = OFF")
+            try:
+                with tx.begin():
+                    yield tx
+                    if broken := tx.exec_driver_sql("PRAGMA foreign_key_check").first():
+                        raise StorageError(f"{self.where} was not changed: it would lose rows of {broken[0]}.")
+            finally:
+                raw.execute("PRAGMA foreign_keys = ON")
+
+    @contextmanager
     def outside(self) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
         """Run statements that no transaction may hold, such as VACUUM; as long as they take."""
         with self._explained(), self._turn(), self._engine.connect() as connection:
@@ -69,16 +104,24 @@ class Database:
                 assert isinstance(raw, sqlite3.Connection)
                 yield lambda statement: raw.execute(statement).fetchall()
                 return
-            free = connection.execution_options(isolation_level="AUTOCOMMIT")
-            free.exec_driver_sql("SET statement_timeout = 0")
-            try:
-                yield lambda statement: _rows(free, statement)
-            finally:
-                free.exec_driver_sql("RESET statement_timeout")
+            free = connection.execution_options(citebot_outside=True)
+            yield lambda statement: _rows(free, statement)
 
     def now(self, tx: Transaction) -> datetime:
         """The database's clock, UTC, naive: the only clock that all processes share."""
         return clock.now(tx)
+
+    @property
+    def listening_address(self) -> dict[str, Any]:
+        """How to reach it for a connection that listens, as psycopg takes it; empty where there is nothing to hear."""
+        return dict(self._engine.dialect.create_connect_args(self._engine.url)[1]) if self._listens else {}
+
+    @property
+    def address(self) -> str:
+        """For the server's own tools, without the password; empty for a file."""
+        url = self._engine.url
+        plain = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
+        return "" if self.dialect == "sqlite" else plain.render_as_string()
 
     def close(self) -> None:
         """Close all connections."""
@@ -173,22 +216,39 @@ def _switch_to_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
             time.sleep(0.02)
 
 
-def _postgres(url: URL, busy_seconds: float) -> Engine:
-    options = (
-        f"-c lock_timeout={int(busy_seconds * 1000)} -c statement_timeout={int(STATEMENT_SECONDS * 1000)} "
-        "-c idle_in_transaction_session_timeout=300000 -c timezone=UTC"
-    )
-    arguments: dict[str, Any] = {"connect_timeout": 5, "application_name": "citebot", "options": options}
-    return create_engine(
+def _postgres(url: URL, busy_seconds: float, statement_seconds: float, connections: int) -> Engine:
+    """Nothing is kept in a session: between us and the server may be a pooler that changes it with each transaction."""
+    kept = min(5, connections)
+    arguments: dict[str, Any] = {"connect_timeout": 5, "application_name": "citebot", "prepare_threshold": None}
+    engine = create_engine(
         url,
         hide_parameters=True,
         json_serializer=dump_json,
-        pool_size=5,
-        max_overflow=15,
+        pool_size=kept,
+        max_overflow=connections - kept,
         pool_pre_ping=True,
         pool_timeout=busy_seconds,
         connect_args=arguments,
+        # We begin transactions ourselves, below: with what counts in them, in one message.
+        isolation_level="AUTOCOMMIT",
     )
+    milliseconds = {
+        "lock_timeout": busy_seconds,
+        "statement_timeout": statement_seconds,
+        "idle_in_transaction_session_timeout": IDLE_SECONDS,
+    }
+    limits = "".join(f"; SET LOCAL {name} = {int(value * 1000)}" for name, value in milliseconds.items())
+    limits += "; SET LOCAL timezone = 'UTC'"
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if options.get("citebot_outside"):
+            return
+        kind = "" if options.get("citebot_writes") else " ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        connection.exec_driver_sql(f"BEGIN{kind}{limits}")
+
+    return engine
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from citebot.model import Chunk, Document, Passage, Readers, Ref
+from citebot.model import Audience, Chunk, Document, Passage, Readers, Ref
 from citebot.storage import clock, index_log, passages
 from citebot.storage.batches import batches
 from citebot.storage.changes import Changes, StoredPassage, compare
@@ -17,6 +17,9 @@ from citebot.storage.database import Transaction
 from citebot.storage.failpoints import failpoint
 from citebot.storage.ids import allocate
 from citebot.storage.tables import document, passage
+
+LOOKED_AT = 2_000
+"""Documents of which titles are looked at for one who types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,8 @@ def remove(tx: Transaction, source_id: int, ids: Sequence[str]) -> int:
         chosen = (document.c.source_id == source_id, document.c.external_id.in_(some))
         theirs = select(passage.c.id).join(document).where(*chosen)
         index_log.write_selected(tx, "remove", theirs.order_by(passage.c.id))
+        bare = ~select(passage.c.id).where(passage.c.document_id == document.c.id).exists()
+        index_log.write_selected(tx, "document", select(document.c.id).where(*chosen, bare))
         gone += tx.execute(delete(document).where(*chosen)).rowcount
     return gone
 
@@ -293,3 +298,17 @@ def _write_passages(tx: Transaction, changes: Changes) -> Saved:
     index_log.write(tx, "remove", changes.removed)
     index_log.write(tx, "put", [*changes.opened, *ids])
     return Saved(added=len(ids), removed=len(changes.removed), kept=changes.kept)
+
+
+def titles(tx: Transaction, text: str, *, audience: Audience, most: int) -> list[str]:
+    """Different titles with a text in them, of documents an audience may read, the newest first."""
+    query = select(document.c.title, document.c.readers).where(
+        document.c.title.icontains(text.strip(), autoescape=True)
+    )
+    found: dict[str, None] = {}
+    for row in tx.execute(query.order_by(document.c.id.desc()).limit(LOOKED_AT)):
+        if audience.may_read(Readers(frozenset(row.readers))):
+            found[row.title] = None
+            if len(found) == most:
+                break
+    return list(found)

@@ -20,6 +20,8 @@ class Post:
     notice: str = ""
     inquiry: bool = False
     """Not the answer itself, but that people are asked about it."""
+    removal: bool = False
+    """Nothing is shown, but what was shown for the question is removed."""
 
 
 def lane(conversation: Conversation) -> str:
@@ -42,6 +44,7 @@ def pack_inbound(inbound: Inbound) -> dict[str, Any]:
         **({"over_budget": True} if inbound.over_budget else {}),
         **({"attachments": [[a.name, a.text, a.whole] for a in inbound.attachments]} if inbound.attachments else {}),
         **({"unread": list(inbound.unread)} if inbound.unread else {}),
+        **({"account": inbound.account} if inbound.account else {}),
     }
 
 
@@ -59,6 +62,7 @@ def unpack_inbound(body: dict[str, Any]) -> Inbound:
         over_budget=bool(body.get("over_budget")),
         attachments=tuple(Attachment(*one) for one in body.get("attachments", ())),
         unread=tuple(body.get("unread", ())),
+        account=body.get("account", ""),
     )
 
 
@@ -71,13 +75,17 @@ def pack_post(post: Post) -> dict[str, Any]:
         "answer_id": post.answer_id,
         "notice": post.notice,
         **({"inquiry": True} if post.inquiry else {}),
+        **({"removal": True} if post.removal else {}),
+        **({"account": post.to.account} if post.to.account else {}),
     }
 
 
 def unpack_post(body: dict[str, Any]) -> Post:
     """The planned post back from JSON."""
-    to = Outbound(_unpack_conversation(body["conversation"]), body["reply_to"], body["idempotency_key"])
-    return Post(to, answer_id=body["answer_id"], notice=body["notice"], inquiry=bool(body.get("inquiry")))
+    place = _unpack_conversation(body["conversation"])
+    to = Outbound(place, body["reply_to"], body["idempotency_key"], body.get("account", ""))
+    inquiry, removal = bool(body.get("inquiry")), bool(body.get("removal"))
+    return Post(to, answer_id=body["answer_id"], notice=body["notice"], inquiry=inquiry, removal=removal)
 
 
 def _pack_conversation(conversation: Conversation) -> dict[str, str]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from citebot.errors import DiskFull, StorageError
 
-# Patterns in SQLite's and PostgreSQL's messages, lower case; the first that fits decides.
+# Patterns in SQLite's and PostgreSQL's messages; the first that fits decides.
 _FULL = "The disk is full: the database {where} cannot be written. Free some space and try again."
 _MEANINGS = (
     ("database is locked", "The database {where} is busy: another process has been writing for too long. Try again."),
@@ -27,10 +27,25 @@ _MEANINGS = (
     ("locknotavailable", "The database {where} is busy: another process has been writing for too long. Try again."),
     ("lock timeout", "The database {where} is busy: another process has been writing for too long. Try again."),
     ("statement timeout", "The database {where} took too long to answer. Try again."),
-    ("password authentication failed", "The database {where} refused the password. Check database.url."),
     (
-        r"fatal:.*does not exist",
-        "The database {where} refused: a database, role or table does not exist. Check database.url.",
+        r"permission denied for schema (\S+)",
+        "The database {where} does not let its user make tables. Its owner runs: "
+        "GRANT USAGE, CREATE ON SCHEMA {0} TO that user",
+    ),
+    (
+        r"(?:permission denied for|must be owner of) (table|sequence|relation|index|database) (\S+)",
+        "The database {where} does not let its user use the {0} {1}, which belongs to another. "
+        "Use the user that made the tables, or let their owner GRANT ALL ON them.",
+    ),
+    ("read-only transaction", "The database {where} takes no changes: it may be a standby. Name the primary server."),
+    ("password authentication failed", "The database {where} refused the password. Check database.url."),
+    ("no password supplied", "The database {where} wants a password. Put it into database.url."),
+    ("no pg_hba.conf entry", "The database {where} lets nobody in from here (pg_hba.conf). Ask who runs the server."),
+    (r'database "([^"]*)" does not exist', "There is no database {0} at {where}. Make it, or check database.url."),
+    (r'role "([^"]*)" does not exist', "The database {where} knows no user {0}. Make it, or check database.url."),
+    (
+        "too many (?:connections|clients)|remaining connection slots|query_wait_timeout",
+        "The database {where} has no connection left. Let it take more, or lower database.connections.",
     ),
 )
 
@@ -44,12 +59,20 @@ def explain(error: BaseException, where: str) -> StorageError | None:
     # SQLite rolls back by itself on some errors, and then the way back out of a savepoint fails too: look at all.
     chain: BaseException | None = error
     while chain is not None:
-        if isinstance(chain, DBAPIError):
-            text = f"{type(chain.orig).__name__} {chain.orig}".lower()
+        if isinstance(chain, DBAPIError | sqlite3.Error):
+            own = chain.orig if isinstance(chain, DBAPIError) else chain
+            text = f"{type(own).__name__} {own}"
             for pattern, meaning in _MEANINGS:
-                if re.search(pattern, text):
-                    return (DiskFull if meaning is _FULL else StorageError)(meaning.format(where=where))
+                if found := re.search(pattern, text, re.IGNORECASE):
+                    kind = DiskFull if meaning is _FULL else StorageError
+                    return kind(meaning.format(*found.groups(), where=where))
         chain = chain.__context__
     if isinstance(error, OperationalError) and not isinstance(error.orig, sqlite3.Error):
         return StorageError(f"The database {where} does not answer. Check that it runs and that database.url is right.")
     return None
+
+
+def waited_for_lock(error: StorageError) -> bool:
+    """Whether a server gave up waiting for a lock: the same may go well a moment later."""
+    cause = error.__cause__
+    return isinstance(cause, DBAPIError) and type(cause.orig).__name__ == "LockNotAvailable"

@@ -11,7 +11,8 @@ from sqlalchemy import Select, delete, func, insert, literal, select, text
 from citebot.storage.database import Transaction
 from citebot.storage.tables import index_log
 
-What = Literal["put", "remove", "vector"]
+What = Literal["put", "remove", "vector", "document", "source", "curated"]
+"""Of passages the first three. The others say that something was removed which has none: the id is that of its row."""
 
 _LOCK = 7_241_001
 
@@ -23,6 +24,8 @@ class LogRow:
     seq: int
     passage_id: int
     what: What
+    model: str = ""
+    """Which made the vector; empty: any may have."""
 
 
 def head(tx: Transaction) -> int:
@@ -40,7 +43,7 @@ def head(tx: Transaction) -> int:
 def since(tx: Transaction, seq: int, limit: int) -> list[LogRow]:
     """Changes after a position, oldest first."""
     query = select(index_log).where(index_log.c.seq > seq).order_by(index_log.c.seq).limit(limit)
-    return [LogRow(row.seq, row.passage_id, row.what) for row in tx.execute(query)]
+    return [LogRow(row.seq, row.passage_id, row.what, row.model or "") for row in tx.execute(query)]
 
 
 def oldest(tx: Transaction) -> int | None:
@@ -62,9 +65,9 @@ def lock(tx: Transaction) -> None:
         tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
-def write(tx: Transaction, what: What, ids: Iterable[int]) -> None:
+def write(tx: Transaction, what: What, ids: Iterable[int], *, model: str | None = None) -> None:
     """Append changes."""
-    rows = [{"passage_id": passage_id, "what": what} for passage_id in ids]
+    rows = [{"passage_id": passage_id, "what": what, "model": model} for passage_id in ids]
     if rows:
         lock(tx)
         tx.execute(insert(index_log), rows)

@@ -54,8 +54,9 @@ def get(tx: Transaction, answer_id: str) -> InquiryRow | None:
 
 
 def open_in(tx: Transaction, place: Conversation) -> InquiryRow | None:
-    """The newest one in a thread that nobody has answered."""
-    here = {name: getattr(place, name) for name in ("platform", "tenant", "thread")} | {"conversation": place.id}
+    """The newest one in a thread that nobody has answered; in any thread where none is named."""
+    here = {"platform": place.platform, "tenant": place.tenant, "conversation": place.id}
+    here |= {"thread": place.thread} if place.thread else {}
     query = select(inquiry).where(*(inquiry.c[name] == value for name, value in here.items()))
     query = query.where(inquiry.c.resolved_by == "").order_by(inquiry.c.created_at.desc())
     row = tx.execute(query.limit(1)).one_or_none()

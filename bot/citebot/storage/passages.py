@@ -100,6 +100,16 @@ def models(tx: Transaction) -> list[str]:
     return [row.model for row in rows]
 
 
+def count(tx: Transaction) -> int:
+    """How many passages there are."""
+    return int(tx.execute(select(func.count()).select_from(passage)).scalar_one())
+
+
+def count_embedded(tx: Transaction, model: str) -> int:
+    """How many passages have a vector of `model`."""
+    return int(tx.execute(select(func.count()).select_from(embedding).where(embedding.c.model == model)).scalar_one())
+
+
 def count_missing(tx: Transaction, model: str) -> int:
     """How many passages have no vector of `model`."""
     return int(tx.execute(_without_vector(select(func.count()).select_from(passage), model)).scalar_one())
@@ -127,7 +137,7 @@ def save_embeddings(tx: Transaction, model: str, rows: Sequence[tuple[int, Embed
         ),
         values,
     )
-    index_log.write(tx, "vector", sorted(alive))
+    index_log.write(tx, "vector", sorted(alive), model=model)
 
 
 def embeddings(tx: Transaction, model: str, ids: Sequence[int]) -> list[tuple[int, Embedding]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import delete, func, insert, or_, select
 
 from citebot.model import Group
 from citebot.storage import clock
@@ -43,6 +43,12 @@ def stale_origins(tx: Transaction, person: str, *, fresh_after: datetime) -> fro
         membership.c.seen_at < clock.stored(fresh_after),
     )
     return frozenset(tx.execute(query).scalars())
+
+
+def seen(tx: Transaction) -> dict[str, datetime]:
+    """When each source last said who is in its groups."""
+    query = select(membership.c.origin, func.min(membership.c.seen_at)).where(membership.c.origin != SETTINGS)
+    return {row[0]: row[1] for row in tx.execute(query.group_by(membership.c.origin))}
 
 
 def members(tx: Transaction, group: str) -> frozenset[str]:

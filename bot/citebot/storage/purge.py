@@ -1,21 +1,22 @@
-"""Forgetting: finished work after a while, and deleted text for good."""
+"""Forgetting deleted text for good."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
 
 from citebot.errors import StorageError
-from citebot.storage import budgets, clock, shown, slots, work
 from citebot.storage.batches import batches
 from citebot.storage.database import Database, Transaction
 from citebot.storage.tables import answer, inbox, passage
 
 REMOVED = "[This text was removed: a document that it quoted has been deleted or changed.]"
+REPLACED = ".replaced"
+"""Ends the name of a database that a backup took the place of."""
 _REWRITTEN = ("document", "passage", "embedding", "answer", "inbox", "outbox", "todo", "index_log", "curated_answer")
 
 
@@ -37,6 +38,8 @@ def purge(db: Database) -> Purged:
     """
     with db.write() as tx:
         purged = Purged(_scrub_answers(tx), _scrub_histories(tx))
+    if db.dialect == "sqlite":
+        Path(f"{db.where}{REPLACED}").unlink(missing_ok=True)
     with db.outside() as run:
         if db.dialect != "sqlite":
             for table in _REWRITTEN:
@@ -50,14 +53,6 @@ def purge(db: Database) -> Purged:
             f"Another process is reading {db.where}, so its log still holds removed text. Stop it and purge again."
         )
     return purged
-
-
-def retire(tx: Transaction, *, keep_days: float) -> int:
-    """Delete questions, posts and slots of long ago, and what killed answers hold; answers stay. Says how many rows."""
-    before = clock.now(tx) - timedelta(days=keep_days)
-    finished = work.forget(tx, "outbox", before) + work.forget(tx, "inbox", before)
-    counted = budgets.heal(tx) + budgets.forget(tx, before)
-    return finished + slots.forget(tx, before) + shown.retire(tx, before) + counted
 
 
 def _scrub_answers(tx: Transaction) -> int:

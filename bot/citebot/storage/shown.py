@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, delete, func, select, update
@@ -65,11 +64,6 @@ def reopen(tx: Transaction, key: str, *, anew: bool) -> None:
     """What is shown will be replaced; with `anew` it cannot be, and something new is shown."""
     mine = shown_message.c.idempotency_key == key
     tx.execute(delete(shown_message).where(mine) if anew else update(shown_message).where(mine).values(finished=False))
-
-
-def retire(tx: Transaction, before: datetime) -> int:
-    """Forget messages sent long ago; says how many."""
-    return tx.execute(delete(shown_message).where(shown_message.c.created_at < before)).rowcount
 
 
 def _row(key: str, part: int, *, stream: bool) -> dict[str, Any]:

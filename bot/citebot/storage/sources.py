@@ -88,6 +88,7 @@ def remove(tx: Transaction, name: str) -> int:
         return 0
     theirs = select(passage.c.id).join(document).where(document.c.source_id == found.id)
     index_log.write_selected(tx, "remove", theirs.order_by(passage.c.id))
+    index_log.write(tx, "source", [found.id])
     removed = tx.execute(delete(document).where(document.c.source_id == found.id)).rowcount
     tx.execute(delete(membership).where(membership.c.origin == name))
     tx.execute(delete(source).where(source.c.id == found.id))

@@ -118,7 +118,8 @@ index_log = Table(
     metadata,
     Column("seq", BigId, primary_key=True),
     Column("passage_id", BigInteger, nullable=False),
-    Column("what", String(8), nullable=False),  # put | remove | vector
+    Column("what", String(8), nullable=False),  # put | remove | vector, or what was removed that is no passage
+    Column("model", Text),  # which made the vector; empty: any may have
     sqlite_autoincrement=True,
 )
 
@@ -180,9 +181,13 @@ def _work_columns() -> list[Column[object]]:
 
 def _open_indexes(table: str) -> list[Index]:
     """Over unfinished rows alone: finished ones are kept for weeks and must not slow the search for work."""
-    where = text("state IN ('ready', 'leased')")
-    columns = {f"ix_{table}_open": ("id",), f"ix_{table}_lane": ("lane", "id")}
-    return [Index(name, *names, sqlite_where=where, postgresql_where=where) for name, names in columns.items()]
+    unfinished = "state IN ('ready', 'leased')"
+    aside = f"{unfinished} AND substr(lane, 1, 6) = 'aside-'"
+    indexes = {"open": (("id",), unfinished), "lane": (("lane", "id"), unfinished), "aside": (("id",), aside)}
+    return [
+        Index(f"ix_{table}_{name}", *columns, sqlite_where=text(where), postgresql_where=text(where))
+        for name, (columns, where) in indexes.items()
+    ]
 
 
 inbox = Table(
@@ -209,6 +214,19 @@ outbox = Table(
     Column("body", JSON, nullable=False),
     Column("result", JSON),
     *_open_indexes("outbox"),
+    sqlite_autoincrement=True,
+)
+
+# What platforms told one process, and others have to know: what they remember of a channel or a person is wrong.
+platform_news = Table(
+    "platform_news",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("platform", String(64), nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("kind", String(16), nullable=False),  # channel | person
+    Column("subject", Text, nullable=False),
+    Column("at", DateTime, nullable=False, index=True),
     sqlite_autoincrement=True,
 )
 

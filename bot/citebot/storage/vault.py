@@ -12,6 +12,9 @@ from citebot.storage.secrets import Envelope
 from citebot.storage.tables import vault
 from citebot.storage.upsert import insert
 
+HEARD = "heard-"
+"""Begins the names under which platforms note how far they have heard a team."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:

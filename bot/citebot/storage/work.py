@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Literal
 
 from sqlalchemy import (
+    BindParameter,
+    Integer,
     Row,
+    Select,
     String,
     Table,
     and_,
+    bindparam,
     cast,
     delete,
     exists,
@@ -39,10 +44,13 @@ from citebot.storage.tables import answer, inbox, outbox
 from citebot.storage.upsert import insert
 
 Queue = Literal["inbox", "outbox"]
+Ending = Literal["withdrawn", "taken back"]
+"""How an asker ends a question: nobody need go on with it, or nothing shall stand there for it either."""
 _TABLES: Mapping[Queue, Table] = {"inbox": inbox, "outbox": outbox}
 
 _LOCK = 7_241_003
-_WITHDRAWN = "withdrawn by the asker"
+ENDINGS: Mapping[str, Ending] = {"withdrawn by the asker": "withdrawn", "taken back by the asker": "taken back"}
+"""What is written down as the failure of a question, and what it means; see `citebot.storage.endings`."""
 _ASIDE = "aside-"
 """Begins the name of a line that one row has for itself; those of conversations are digests."""
 
@@ -60,6 +68,10 @@ class Job:
     body: dict[str, Any]
     aside: bool = False
     """A question that was answered for now and is tried again beside its line; see `step_aside`."""
+    taken_over: bool = False
+    """Whoever had it before let the lease run out."""
+    ending: Ending | None = None
+    """Its asker ended it while somebody had it who did not come to that."""
 
     @property
     def inbound(self) -> Inbound:
@@ -133,32 +145,18 @@ def claim(
 ) -> list[Job]:
     """Take rows that are due, oldest first, one per conversation and only its oldest unfinished one."""
     table = _TABLES[queue]
-    earlier = table.alias()
     now = clock.now(tx)
-    due = or_(
-        and_(table.c.state == "ready", or_(table.c.not_before.is_(None), table.c.not_before <= now)),
-        and_(table.c.state == "leased", table.c.lease_until <= now),
-    )
-    blocked = select(earlier.c.id).where(earlier.c.lane == table.c.lane, _open(earlier), earlier.c.id < table.c.id)
-    query = select(table.c.id).where(_open(table), due, ~blocked.exists())
-    if queue == "inbox":
-        # Else a stream might stand above the answer to an earlier question that is still to be shown.
-        unsent = select(outbox.c.id).where(outbox.c.lane == table.c.lane, _open(outbox))
-        # And what a late answer replaces must have been shown.
-        own = select(outbox.c.id).where(outbox.c.inbox_id == table.c.id, _open(outbox))
-        query = query.where(~unsent.exists(), ~own.exists())
-    if platforms is not None:
-        query = query.where(table.c.platform.in_(sorted(platforms)))
-    # A CTE, because PostgreSQL may run a subquery with SKIP LOCKED more than once.
-    chosen = (
-        query.order_by(_is_aside(table), table.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=table)
-        .cte("chosen")
-    )
+    lapsed: dict[int, bool] = {}
+    for aside in (False, True):  # those that are answered for now come last
+        if len(lapsed) < limit:
+            query = _due(queue, aside=aside, platforms=None if platforms is None else tuple(sorted(platforms)))
+            rows = tx.execute(query, {"now": now, "most": limit - len(lapsed)})
+            lapsed |= {row.id: row.state == "leased" for row in rows}
+    if not lapsed:
+        return []
     statement = (
         update(table)
-        .where(table.c.id.in_(select(chosen.c.id)))
+        .where(table.c.id.in_(lapsed))
         .values(
             state="leased",
             lease_until=now + timedelta(seconds=lease),
@@ -167,8 +165,34 @@ def claim(
         )
         .returning(table)
     )
-    rows = tx.execute(statement).all()
-    return sorted((_job(queue, row) for row in rows), key=lambda job: job.id)
+    claimed = tx.execute(statement).all()
+    return sorted((_job(queue, row, taken_over=lapsed[row.id]) for row in claimed), key=lambda job: job.id)
+
+
+@cache  # to build it takes thirty times as long as to run it, and every writer waits meanwhile
+def _due(queue: Queue, *, aside: bool, platforms: tuple[str, ...] | None) -> Select[tuple[int, str]]:
+    """At most `most` rows that may be claimed at `now`, locked; those that another process looks at are left to it."""
+    table = _TABLES[queue]
+    earlier = table.alias()
+    now: BindParameter[datetime] = bindparam("now")
+    due = or_(
+        and_(table.c.state == "ready", or_(table.c.not_before.is_(None), table.c.not_before <= now)),
+        and_(table.c.state == "leased", table.c.lease_until <= now),
+    )
+    blocked = select(earlier.c.id).where(earlier.c.lane == table.c.lane, is_open(earlier), earlier.c.id < table.c.id)
+    # In this order the index of open rows is read until there are enough; two orders in one would sort them all.
+    query = select(table.c.id, table.c.state).where(is_open(table), due, ~blocked.exists())
+    query = query.where(is_aside(table) if aside else ~is_aside(table))
+    if queue == "inbox":
+        # Else a stream might stand above the answer to an earlier question that is still to be shown.
+        unsent = select(outbox.c.id).where(outbox.c.lane == table.c.lane, is_open(outbox))
+        # And what a late answer replaces must have been shown.
+        own = select(outbox.c.id).where(outbox.c.inbox_id == table.c.id, is_open(outbox))
+        query = query.where(~unsent.exists(), ~own.exists())
+    if platforms is not None:
+        query = query.where(table.c.platform.in_(platforms))
+    some = query.order_by(table.c.id).limit(bindparam("most", type_=Integer))
+    return some.with_for_update(skip_locked=True, of=table)
 
 
 def guard(tx: Transaction, job: Job) -> None:
@@ -219,28 +243,6 @@ def dead(tx: Transaction, job: Job, *, why: str) -> None:
     _change(tx, job, state="dead", lease_until=None, finished_at=clock.now(tx), failure=why)
 
 
-def withdraw(tx: Transaction, inbox_id: int) -> Inbound | None:
-    """End a question that nobody has begun; returns it, or None when it is too late for that.
-
-    One that was answered for now, and is just tried again by somebody, is marked for them: see `is_withdrawn`.
-    """
-    # Whoever is about to put it back decides first.
-    tx.execute(select(inbox.c.id).where(inbox.c.id == inbox_id).with_for_update())
-    statement = update(inbox).where(inbox.c.id == inbox_id, inbox.c.state == "ready")
-    values = {"state": "done", "finished_at": clock.now(tx), "failure": _WITHDRAWN}
-    body = tx.execute(statement.values(values).returning(inbox.c.body)).scalar()
-    if body is not None:
-        return unpack_inbound(body)
-    tried = (inbox.c.id == inbox_id, inbox.c.state == "leased", _is_aside(inbox))
-    tx.execute(update(inbox).where(*tried).values(failure=_WITHDRAWN))
-    return None
-
-
-def is_withdrawn(tx: Transaction, job: Job) -> bool:
-    """Whether its asker ended a question while we had it."""
-    return tx.execute(select(inbox.c.failure).where(inbox.c.id == job.id)).scalar() == _WITHDRAWN
-
-
 def state_of(tx: Transaction, inbox_id: int) -> str:
     """The state of a question; empty when it is not kept any more."""
     return tx.execute(select(inbox.c.state).where(inbox.c.id == inbox_id)).scalar() or ""
@@ -267,7 +269,7 @@ def asked_at(tx: Transaction, inbox_id: int) -> datetime | None:
 
 def reopen(tx: Transaction, inbox_id: int) -> bool:
     """Begin a question anew that ended without an answer; False while it, or what it ended with, is on its way."""
-    sending = exists().where(outbox.c.inbox_id == inbox_id, _open(outbox))
+    sending = exists().where(outbox.c.inbox_id == inbox_id, is_open(outbox))
     answered = exists().where(answer.c.inbox_id == inbox_id)
     # Of one that was given up, the answer was only one for now.
     ended = or_(inbox.c.state == "dead", and_(inbox.c.state == "done", ~answered))
@@ -293,14 +295,14 @@ def counts(tx: Transaction, queue: Queue) -> dict[str, int]:
 def oldest_open(tx: Transaction, queue: Queue) -> datetime | None:
     """Since when the oldest unfinished row waits."""
     table = _TABLES[queue]
-    return tx.execute(select(func.min(table.c.created_at)).where(_open(table))).scalar()
+    return tx.execute(select(func.min(table.c.created_at)).where(is_open(table))).scalar()
 
 
-def forget(tx: Transaction, queue: Queue, before: datetime) -> int:
-    """Delete rows that were finished before a time; says how many."""
+def oldest_waiting(tx: Transaction, queue: Queue) -> datetime | None:
+    """Since when the oldest row waits that was never begun."""
     table = _TABLES[queue]
-    finished = table.c.state.in_(("done", "dead"))
-    return tx.execute(delete(table).where(finished, table.c.finished_at < before)).rowcount
+    query = select(func.min(table.c.created_at)).where(is_open(table), table.c.state == "ready", table.c.attempts == 0)
+    return tx.execute(query).scalar()
 
 
 def _queue_up(tx: Transaction, in_lane: str) -> None:
@@ -309,11 +311,15 @@ def _queue_up(tx: Transaction, in_lane: str) -> None:
         tx.execute(text("SELECT pg_advisory_xact_lock(:key, hashtext(:lane))"), {"key": _LOCK, "lane": in_lane})
 
 
-def _is_aside(table: Any) -> ColumnElement[bool]:
-    return table.c.lane.startswith(_ASIDE)  # type: ignore[no-any-return]
+def is_aside(table: Any) -> ColumnElement[bool]:
+    """Rows that were answered for now."""
+    # Written out, as below; not LIKE, which SQLite takes in no index.
+    first = func.substr(table.c.lane, literal_column("1"), literal_column("6"))
+    return first == literal_column(f"'{_ASIDE}'")
 
 
-def _open(table: Any) -> ColumnElement[bool]:
+def is_open(table: Any) -> ColumnElement[bool]:
+    """Rows that are not finished."""
     # Written out, not as parameters: a partial index is only used when the words are the same.
     return table.c.state.in_([literal_column("'ready'"), literal_column("'leased'")])  # type: ignore[no-any-return]
 
@@ -329,5 +335,15 @@ def _lost(job: Job) -> LeaseLost:
     return LeaseLost(f"Row {job.id} of the {job.queue} belongs to another worker now; this one writes nothing.")
 
 
-def _job(queue: Queue, row: Row[Any]) -> Job:
-    return Job(queue, row.id, row.fence, row.attempts, row.created_at, row.body, row.lane.startswith(_ASIDE))
+def _job(queue: Queue, row: Row[Any], *, taken_over: bool) -> Job:
+    return Job(
+        queue,
+        row.id,
+        row.fence,
+        row.attempts,
+        row.created_at,
+        row.body,
+        aside=row.lane.startswith(_ASIDE),
+        taken_over=taken_over,
+        ending=ENDINGS.get(row.failure or "") if queue == "inbox" else None,
+    )
