@@ -287,6 +287,11 @@ class Passage:
         return f"{self.url}#{self.anchor}" if self.url and self.anchor else self.url
 
     @property
+    def is_live(self) -> bool:
+        """Found while a question was answered: it is in no table, and no copy of its text is kept."""
+        return self.id < 0
+
+    @property
     def document_key(self) -> tuple[str, str]:
         """What makes a document unique across sources."""
         return (self.source, self.document_id)

@@ -62,7 +62,6 @@ class Worker:
             late_most=0.2,
             late_window=1e6,
             poll=0.1,
-            tidy=3600,
         )
         self._late = config["late"]
         self._delivery = Delivery(

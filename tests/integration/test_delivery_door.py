@@ -15,7 +15,7 @@ from citebot.errors import StorageError
 from citebot.model import Conversation, Person
 from citebot.ports import Inbound
 from citebot.settings import DeliverySettings
-from citebot.storage import Database, work
+from citebot.storage import Database, endings, work
 from citebot.testing.failpoints import armed
 
 
@@ -88,7 +88,7 @@ async def test_nothing_on_the_way_in_waits_for_the_threads_of_others(delivery: D
     async with threads_taken(), asyncio.timeout(5):
         assert await delivery.accept(inbound(1)) == 1
         assert await delivery.look(lambda tx: work.counts(tx, "inbox")) == {"ready": 1}
-        assert await delivery.note(lambda tx: work.withdraw(tx, 1)) is not None
+        assert await delivery.note(lambda tx: endings.withdraw(tx, 1)) is not None
 
 
 async def test_a_full_disk_is_told_to_each_who_waits(delivery: Delivery) -> None:

@@ -7,7 +7,7 @@ import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,12 +28,13 @@ from citebot.admin.sparing import OLDEST, Sparing
 from citebot.app.core import Citebot
 from citebot.app.desk import Desk
 from citebot.app.opening import open_citebot
+from citebot.app.readiness import Readiness
 from citebot.app.sources import add_source
 from citebot.errors import CitebotError, IndexUnavailable, ModelUnavailable, SettingsError, SourceError, StorageError
 from citebot.ingest.holder import new_holder
-from citebot.model import Conversation, Embedding, Person
-from citebot.ports import Inbound, PartContext, Usage, unmetered
-from citebot.storage import Database, budgets, clock, leases, passages, schema, sources, work
+from citebot.model import Conversation, Embedding, Group, Person
+from citebot.ports import CallFigures, Inbound, PartContext, Usage, unmetered
+from citebot.storage import Database, budgets, clock, leases, passages, people, schema, sources, work
 from citebot.storage.budgets import Amount, Counter
 from citebot.storage.tables import inbox, source
 from citebot.testing.local_server import Received, Sent, local_server
@@ -153,9 +154,16 @@ async def scraped(metrics: Metrics) -> Scraped:
     return Scraped((await metrics.scrape())[0])
 
 
+class Called:
+    """A platform, as far as it is counted."""
+
+    name = "chat"
+    called = CallFigures(7, 1, 2.5)
+
+
 def fresh(bot: Citebot) -> Metrics:
     """Metrics that read at every scrape, however long it took last time."""
-    return Metrics(bot, clock=lambda: 0.0)
+    return Metrics(bot, Called(), clock=lambda: 0.0)  # type: ignore[arg-type]
 
 
 def set_back(bot: Citebot, table: Any, column: str, by: timedelta) -> None:
@@ -174,6 +182,8 @@ def documented() -> dict[str, tuple[str, frozenset[str]]]:
 async def test_the_page_names_every_metric_and_no_other(bot: Citebot) -> None:
     metrics = fresh(bot)
     await bot.sync("shop")
+    with bot.database.write() as tx:
+        people.replace(tx, "shop", [Group("staff", frozenset({"ada"}))])
 
     found = {
         family.name + ("_total" if family.type == "counter" else ""): (
@@ -400,7 +410,8 @@ async def test_labels_name_sources_and_nobody(bot: Citebot) -> None:
     found = await scraped(metrics)
 
     labels = {label for sample in found.samples for label in sample.labels}
-    assert labels == {"source", "queue", "state", "kind", "ending", "le", "part", "model", "outcome", "scope", "unit"}
+    of_models = {"part", "model", "outcome", "scope", "unit"}
+    assert labels == {"source", "queue", "state", "kind", "ending", "le", "platform", *of_models}
     assert not re.search("jane|salar|zebra|127.0.0.1", found.text, re.IGNORECASE)
 
 
@@ -444,7 +455,7 @@ async def test_calls_of_models_are_counted_by_what_became_of_them(bot: Citebot) 
 def web(bot: Citebot, **settings: Any) -> httpx.AsyncClient:
     wanted = ConsoleSettings(**settings)
     platform = ConsolePlatform(wanted, PartContext(data_dir=Path()))
-    desk = Desk(bot, platform, routes=Admin(bot).routes)
+    desk = Desk(bot, platform, routes=Admin(bot, Readiness(bot, listening=None)).routes)
     app = build_web(wanted, desk, Streams(clock=lambda: 0.0), Clocks(wall=lambda: 0.0, monotonic=lambda: 0.0))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8080")
 
@@ -491,7 +502,8 @@ async def test_a_web_chat_that_is_open_to_this_machine_shows_it_its_metrics(bot:
 @asynccontextmanager
 async def own_port(bot: Citebot) -> AsyncIterator[str]:
     addresses: asyncio.Queue[str] = asyncio.Queue()
-    serving = asyncio.create_task(serve_metrics(Metrics(bot), bot.settings.metrics, announce=addresses.put_nowait))
+    wanted, readiness = bot.settings.metrics, Readiness(bot, listening=None)
+    serving = asyncio.create_task(serve_metrics(Metrics(bot), readiness, wanted, announce=addresses.put_nowait))
     yield await asyncio.wait_for(addresses.get(), 10)
     serving.cancel()
     with suppress(asyncio.CancelledError):
@@ -514,11 +526,39 @@ async def test_with_a_token_its_own_port_asks_for_it(open_bot: Open) -> None:
         assert allowed.status_code == 200
 
 
+async def test_every_role_is_asked_how_it_is_on_this_port(open_bot: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"metrics.port": 0, "metrics.token": TOKEN}
+    async with open_bot(**settings) as bot, own_port(bot) as address, httpx.AsyncClient() as client:
+        live, ready = (address.replace("/metrics", path) for path in ("/livez", "/readyz"))
+        assert (await client.get(ready)).json() == {"ready": True, "problems": 0}
+
+        async def down() -> Any:
+            raise IndexUnavailable("The index does not answer.")
+
+        monkeypatch.setattr(bot.index, "stats", down)
+        refused = await client.get(ready)
+        assert (refused.status_code, refused.json()) == (503, {"ready": False, "problems": 1})
+        told = await client.get(ready, headers={"authorization": f"Bearer {TOKEN}"})
+        assert told.json()["problems"] == ["The index does not answer."]
+        object.__setattr__(bot, "searches", False)  # a gateway does not ask it
+        assert (await client.get(ready)).status_code == 200
+        bot.database.close()
+        monkeypatch.setattr(bot.database, "read", broken)
+        assert (await client.get(ready)).status_code == 503
+        assert (await client.get(live)).json() == {"live": True}
+
+
+@contextmanager
+def broken() -> Iterator[None]:
+    raise StorageError("The database does not answer.")
+    yield
+
+
 async def test_a_port_that_is_taken_is_said_in_one_line(open_bot: Open) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         async with open_bot(**{"metrics.port": taken.getsockname()[1]}) as bot:
             with pytest.raises(CitebotError, match=r"Cannot listen on 127\.0\.0\.1:.* metrics\.port"):
-                await Admin(bot).run()
+                await Admin(bot, Readiness(bot, listening=None)).run()
 
 
 async def test_without_the_extra_a_server_runs_unless_metrics_are_wanted(
@@ -526,10 +566,10 @@ async def test_without_the_extra_a_server_runs_unless_metrics_are_wanted(
 ) -> None:
     monkeypatch.setitem(sys.modules, "citebot.admin.metrics", None)
     async with open_bot() as bot:
-        assert list(Admin(bot).routes()) == []
+        assert list(Admin(bot, Readiness(bot, listening=None)).routes()) == []
     async with open_bot(**{"metrics.port": 0}) as bot:
         with pytest.raises(CitebotError, match=r"pip install 'citebot\[web\]'"):
-            Admin(bot)
+            Admin(bot, Readiness(bot, listening=None))
 
 
 @pytest.mark.parametrize(

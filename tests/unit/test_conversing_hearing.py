@@ -138,8 +138,7 @@ async def test_an_edit_takes_back_the_answer_and_asks_anew_once(talk: Talk) -> N
     await talk.hearing.changed(now, said)
     await talk.hearing.changed(replace(now, edited="later"), now)
     assert talk.asked == ["How much is it?", "How much is the permit?"]
-    assert talk.desk.stopped == [1]
-    assert talk.chat.withdrawn == [said.id]
+    assert (talk.desk.stopped, talk.chat.withdrawn) == ([1], [])
     assert [one.message_id for one in talk.desk.accepted] == ["1", "1+e"]
 
 
@@ -158,7 +157,13 @@ async def test_a_deleted_question_takes_its_answer_along(talk: Talk) -> None:
     chatter = await talk.say("ben", "Nice weather.")
     await talk.hearing.deleted(said)
     await talk.hearing.deleted(chatter)
-    assert (talk.desk.stopped, talk.chat.withdrawn) == ([1], [said.id])
+    assert (talk.desk.stopped, talk.chat.withdrawn) == ([1], [])
+
+
+async def test_what_is_deleted_after_its_question_was_forgotten_takes_its_answer_along(talk: Talk) -> None:
+    said = talk.chat.say("ann", "How much is it?", calls_us=True)
+    await talk.hearing.deleted(said)
+    assert (talk.desk.stopped, talk.chat.withdrawn) == ([], [said.id])
 
 
 async def test_stop_ends_what_is_written_in_the_thread(talk: Talk) -> None:

@@ -165,6 +165,41 @@ async def test_of_two_processes_that_show_the_same_one_takes_its_message_back(
     assert not any(posted.growing for posted in platform.posted.values())
 
 
+class SlowMessages(ScriptedMessages):
+    """Sends a new message only when it is let through; who waits may have gone by then."""
+
+    def __init__(self, capabilities: Capabilities) -> None:
+        super().__init__(capabilities)
+        self.gate, self.reached = asyncio.Event(), asyncio.Event()
+
+    async def post(self, to: Outbound, message: Message, *, key: str) -> str:
+        self.reached.set()
+        await self.gate.wait()
+        return await super().post(to, message, key=key)
+
+    async def begin_stream(self, to: Outbound, *, key: str) -> str:
+        self.reached.set()
+        await self.gate.wait()
+        return await super().begin_stream(to, key=key)
+
+
+@pytest.mark.parametrize("able", [EDITS, STREAMS, ENDS])
+async def test_a_process_that_is_overtaken_while_it_sends_takes_its_message_back(
+    memory: Database, able: Capabilities
+) -> None:
+    slow, quick = SlowMessages(able), ScriptedMessages(able)
+    slow.posted = quick.posted  # one service
+    slow._ids = 100
+    sending = asyncio.create_task((await Shower(slow, memory).open(TO)).finish(answer("The office does.")))
+    await asyncio.wait_for(slow.reached.wait(), 60)
+    sending.cancel()  # its lease is lost
+    await asyncio.gather(sending, return_exceptions=True)
+    await (await Shower(quick, memory).open(TO)).finish(answer("The office does."))
+    slow.gate.set()
+    await until(lambda: slow.calls[-1:] == ["remove"])
+    assert quick.texts() == ["The office does."]
+
+
 async def test_what_another_process_has_shown_meanwhile_is_taken_up(memory: Database) -> None:
     platform = ScriptedMessages(STREAMS)
     given_up = Shower(platform, memory)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from citebot.app import Citebot
+from citebot.app.readiness import Readiness
 from citebot.errors import CitebotError
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 class Admin:
     """`citebot.app.serving.Beside`."""
 
-    def __init__(self, bot: Citebot) -> None:
+    def __init__(self, bot: Citebot, readiness: Readiness) -> None:
         self._settings = bot.settings.metrics
+        self._readiness = readiness
         self._metrics: Metrics | None = None
         try:
             from citebot.admin.metrics import Metrics
@@ -26,7 +28,7 @@ class Admin:
             if self._settings.port is not None:
                 raise CitebotError(f"metrics.port needs {error.name}: pip install 'citebot[web]'.") from error
         else:
-            self._metrics = Metrics(bot)
+            self._metrics = Metrics(bot, readiness.platform)
 
     def routes(self) -> Sequence[object]:
         return [self._metrics.route()] if self._metrics else []
@@ -37,4 +39,4 @@ class Admin:
         else:
             from citebot.admin.listening import serve_metrics
 
-            await serve_metrics(self._metrics, self._settings)
+            await serve_metrics(self._metrics, self._readiness, self._settings)

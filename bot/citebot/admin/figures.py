@@ -11,7 +11,7 @@ from citebot.app.freshness import Freshness, freshness
 from citebot.budgets import Today, today
 from citebot.errors import CitebotError
 from citebot.ports import IndexStats, SourceStatus
-from citebot.storage import Transaction, clock, index_log, passages, sources, work
+from citebot.storage import Transaction, clock, index_log, passages, people, sources, work
 from citebot.storage.work import Queue
 
 QUEUES: tuple[Queue, ...] = ("inbox", "outbox")
@@ -28,6 +28,8 @@ class SourceFigures:
     """Seconds since it was last read well."""
     until_due: float | None
     """Seconds until it is read next; None while it is paused."""
+    groups_age: float | None
+    """Seconds since its groups were read, which say who may read; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class QueueFigures:
     """By state."""
     oldest: float
     """Seconds that its oldest open row has waited; 0 when there is none."""
+    waiting: float
+    """Seconds that the oldest row has waited that nobody has begun; 0 when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class Figures:
 
 async def index_stats(bot: Citebot) -> IndexStats | None:
     """What the index says; it is asked in the event loop, before the transaction begins."""
+    if not bot.searches:
+        return None
     try:
         return await bot.index.stats()
     except CitebotError:
@@ -67,9 +73,9 @@ def read_figures(bot: Citebot, index: IndexStats | None) -> Figures:
     """Read them in one short transaction. Raises `StorageError`."""
     poll = bot.settings.ingest.poll
     with bot.database.read() as tx:
-        now = clock.now(tx)
+        now, groups = clock.now(tx), people.seen(tx)
         return Figures(
-            sources=tuple(_source(status, now, poll) for status in sources.statuses(tx)),
+            sources=tuple(_source(status, now, poll, groups) for status in sources.statuses(tx)),
             queues={queue: _queue(tx, queue, now) for queue in QUEUES},
             without_vector=_without_vector(tx, bot, index),
             index=index,
@@ -78,22 +84,27 @@ def read_figures(bot: Citebot, index: IndexStats | None) -> Figures:
         )
 
 
-def _source(status: SourceStatus, now: datetime, poll: float) -> SourceFigures:
+def _source(status: SourceStatus, now: datetime, poll: float, groups: Mapping[str, datetime]) -> SourceFigures:
     fresh = freshness(status, now=now.replace(tzinfo=UTC), default_poll=poll)
     return SourceFigures(
         status=status,
         fresh=fresh,
         age=max(0.0, (now - status.synced).total_seconds()) if status.synced else None,
         until_due=(fresh.due - now).total_seconds() if fresh.due else None,
+        groups_age=_age(groups.get(status.name), now),
     )
 
 
 def _queue(tx: Transaction, queue: Queue, now: datetime) -> QueueFigures:
-    oldest = work.oldest_open(tx, queue)
     return QueueFigures(
         rows={**dict.fromkeys(STATES, 0), **work.counts(tx, queue)},
-        oldest=max(0.0, (now - oldest).total_seconds()) if oldest else 0.0,
+        oldest=_age(work.oldest_open(tx, queue), now) or 0.0,
+        waiting=_age(work.oldest_waiting(tx, queue), now) or 0.0,
     )
+
+
+def _age(since: datetime | None, now: datetime) -> float | None:
+    return max(0.0, (now - since).total_seconds()) if since else None
 
 
 def _without_vector(tx: Transaction, bot: Citebot, index: IndexStats | None) -> int:

@@ -21,6 +21,7 @@ OF_A_SOURCE: tuple[tuple[str, str, Callable[[SourceFigures], float | None]], ...
     ("parked_documents", "Documents that could not be read and are not tried any more.", lambda s: s.status.parked),
     ("read_age_seconds", "Time since the last read that ended well.", lambda s: s.age),
     ("next_read_seconds", "Time until the next regular read is due.", lambda s: s.until_due),
+    ("groups_age_seconds", "Time since its groups were read, which say who may read.", lambda s: s.groups_age),
     ("late", "1 when reads have been missed.", lambda s: s.fresh.late),
     ("failing", "1 when the last read failed.", lambda s: bool(s.status.failure)),
     ("paused", "1 while it is not read.", lambda s: s.status.paused),
@@ -31,8 +32,9 @@ OF_A_SOURCE: tuple[tuple[str, str, Callable[[SourceFigures], float | None]], ...
 class Gauges(Collector):
     """Reads the figures once for every scrape."""
 
-    def __init__(self, read: Callable[[], Figures]) -> None:
+    def __init__(self, read: Callable[[], Figures], *, searched: bool = True) -> None:
         self._read = read
+        self._searched = searched
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: the registry would ask for a whole scrape to learn the names."""
@@ -48,7 +50,7 @@ class Gauges(Collector):
             return
         yield _gauge("citebot_database_up", "1 when the database answers.", 1)
         yield from _of_sources(figures)
-        yield from _of_the_index(figures)
+        yield from _of_the_index(figures, searched=self._searched)
         yield from _of_queues(figures)
         yield from _of_budgets(figures)
 
@@ -62,11 +64,13 @@ def _of_sources(figures: Figures) -> Iterator[Metric]:
         yield family
 
 
-def _of_the_index(figures: Figures) -> Iterator[Metric]:
+def _of_the_index(figures: Figures, *, searched: bool) -> Iterator[Metric]:
     yield _gauge(
         "citebot_passages_without_vector", "Passages that have no vector of the model yet.", figures.without_vector
     )
     index = figures.index
+    if not searched:
+        return
     yield _gauge("citebot_index_up", "1 when the index of this process answers.", index is not None)
     if index is not None:
         yield _gauge("citebot_index_passages", "Passages in the index.", index.passages)
@@ -82,11 +86,15 @@ def _of_queues(figures: Figures) -> Iterator[Metric]:
     oldest = GaugeMetricFamily(
         "citebot_queue_oldest_age_seconds", "Age of the oldest row that is not done.", labels=["queue"]
     )
+    waiting = GaugeMetricFamily(
+        "citebot_queue_waiting_seconds", "Age of the oldest row that nobody has begun.", labels=["queue"]
+    )
     for name, queue in figures.queues.items():
         oldest.add_metric([name], queue.oldest)
+        waiting.add_metric([name], queue.waiting)
         for state, count in queue.rows.items():
             rows.add_metric([name, state], count)
-    yield from (rows, oldest)
+    yield from (rows, oldest, waiting)
 
 
 def _of_budgets(figures: Figures) -> Iterator[Metric]:

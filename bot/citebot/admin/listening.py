@@ -1,4 +1,4 @@
-"""`/metrics` on a port of its own, for processes whose platform has no web server."""
+"""`/metrics` and the probes on a port of their own, which every role has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from citebot.admin.metrics import Metrics
+from citebot.admin.probes import probes
 from citebot.admin.serving import serve_app
+from citebot.app.readiness import Readiness
 from citebot.settings import MetricsSettings
 
 log = structlog.get_logger("citebot.metrics")
@@ -24,14 +26,16 @@ def announced(address: str) -> None:
 
 
 async def serve_metrics(
-    metrics: Metrics, settings: MetricsSettings, *, announce: Callable[[str], None] = announced
+    metrics: Metrics, readiness: Readiness, settings: MetricsSettings, *, announce: Callable[[str], None] = announced
 ) -> None:
     """Serve until cancelled. Without a token the settings allow only an address of this machine."""
     name = settings.host.strip("[]")
-    open_here = not settings.token.get_secret_value()
+    token = settings.token.get_secret_value()
+    open_here = not token
     # A page elsewhere may point its own name at 127.0.0.1; the browser then sends that name here.
     checks = [Middleware(TrustedHostMiddleware, allowed_hosts=[*OWN_NAMES, name])] if open_here else []
-    app = Starlette(routes=[metrics.route(open_to_all=open_here)], middleware=checks)
+    routes = [metrics.route(open_to_all=open_here), *probes(readiness, token=token)]
+    app = Starlette(routes=routes, middleware=checks)
     await serve_app(
         app,
         settings.host,

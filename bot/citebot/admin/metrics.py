@@ -8,19 +8,20 @@ import time
 from collections.abc import Callable
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from citebot.admin.counting import SyncCounters
-from citebot.admin.figures import Figures, index_stats, read_figures
+from citebot.admin.figures import QUEUES, Figures, index_stats, read_figures
 from citebot.admin.gauges import Gauges
 from citebot.admin.models import CallCounters
+from citebot.admin.platforms import PlatformCalls
 from citebot.admin.sparing import Sparing
 from citebot.app import Citebot
-from citebot.ports import IndexStats
+from citebot.ports import CountsCalls, IndexStats, Platform
 
 REFUSED = "Send the token of metrics.token as a Bearer token."
 
@@ -28,7 +29,9 @@ REFUSED = "Send the token of metrics.token as a Bearer token."
 class Metrics:
     """The metrics of one running Citebot."""
 
-    def __init__(self, bot: Citebot, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, bot: Citebot, platform: Platform | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         # They would be a second series for each counter, which nobody asks for.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._bot = bot
@@ -37,11 +40,22 @@ class Metrics:
         self._turn = asyncio.Lock()
         self._registry = CollectorRegistry()
         # First: it makes the counters' zeros.
-        self._registry.register(Gauges(self._figures))
+        self._registry.register(Gauges(self._figures, searched=bot.searches))
+        if isinstance(platform, CountsCalls):
+            self._registry.register(PlatformCalls(platform.name, platform))
         self._counters = SyncCounters(self._registry)
         bot.calls.counters.append(CallCounters(self._registry, bot.calls))
         ProcessCollector(registry=self._registry)
         bot.meter.counters.append(self._counters)
+        steals = Counter(
+            "citebot_lease_steals",
+            "Questions and posts taken over from a process that let its lease run out.",
+            ["queue"],
+            registry=self._registry,
+        )
+        for queue in QUEUES:
+            steals.labels(queue)
+        bot.taken_over.append(lambda queue: steals.labels(queue).inc())
 
     async def scrape(self, accept: str = "") -> tuple[bytes, str]:
         """The metrics as the asker wants them, and the media type."""

@@ -17,12 +17,14 @@ from citebot.answering import AnswerPath
 from citebot.app.events import Events
 from citebot.app.groups import GroupLists
 from citebot.app.held import HeldSources
+from citebot.app.indexing import Indexing, IndexStatus
 from citebot.app.live import LiveSources
 from citebot.app.meter import Kind, Meter
 from citebot.app.sources import known_source, source_context, source_of, state_dir
 from citebot.app.threads import in_own_thread
 from citebot.budgets import Budgets
 from citebot.calls import Calls
+from citebot.delivery import TakenOver
 from citebot.errors import CitebotError
 from citebot.ingest import EmbeddingWorker, Feeder, SyncProgress, SyncRunner
 from citebot.model import AnswerEvent, Audience, Conversation, Passage, Person, Question, ScoredPassage, Turn
@@ -30,6 +32,7 @@ from citebot.pluginmanager import PluginManager
 from citebot.ports import DocumentView, Embedder, Generator, Index, Reranker, SourceStatus
 from citebot.settings import Settings
 from citebot.storage import Database, documents, index_log, purge, sources, todo
+from citebot.storage.deletions import Record
 
 STOPPING_SECONDS = 2.0
 """What a source that is being read gets to come to a point where it can be left."""
@@ -47,20 +50,6 @@ class Found:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class IndexStatus:
-    """What the index holds and how far behind the database it is."""
-
-    engine: str
-    passages: int
-    vectors: int
-    vector_model: str
-    bytes: int
-    seq: int
-    behind: int
-    """Changes in the database's log that the index has not applied."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Citebot:
     """Everything, opened. Made by `open_citebot`."""
@@ -73,16 +62,25 @@ class Citebot:
     embedder: Embedder | None
     reranker: Reranker | None
     generator: Generator
+    previous: Embedder | None = None
+    """Whose vectors the index may still hold."""
+    standby: Index | None = None
+    """Opened, fed and searched by servers alone."""
     calls: Calls = field(default_factory=Calls)
     """The models behind these three, and what is wrong with them."""
+    feeds: bool = True
+    """Whether this process keeps the index equal to the database, not another."""
+    searches: bool = True
+    """Whether the index is open in this process."""
 
     @cached_property
     def path(self) -> AnswerPath:
         """The question's path."""
         return AnswerPath(
             database=self.database,
-            index=self.index,
+            index=self.indexing.searched,
             embedder=self.embedder,
+            previous=self.previous,
             reranker=self.reranker,
             generator=self.generator,
             hooks=self.plugins,
@@ -110,6 +108,11 @@ class Citebot:
         return Events(self.database, self.held)
 
     @cached_property
+    def taken_over(self) -> list[TakenOver]:
+        """Who counts rows that were taken over from a process that did not renew its lease."""
+        return []
+
+    @cached_property
     def meter(self) -> Meter:
         """Counts what reads of sources do."""
         return Meter()
@@ -125,14 +128,27 @@ class Citebot:
         return GroupLists(self.database, self.plugins, self.settings, self.held)
 
     @cached_property
+    def indexing(self) -> Indexing:
+        """Feeds the index, builds the next one beside it, and switches."""
+        return Indexing(self.database, self.index, embedder=self.embedder, previous=self.previous, standby=self.standby)
+
+    @property
     def feeder(self) -> Feeder:
         """Keeps the index equal to the database."""
-        return Feeder(self.database, self.index)
+        return self.indexing.feeder
+
+    @cached_property
+    def _removals(self) -> Record:
+        return Record(self.settings.data_dir)
+
+    async def record_removals(self) -> None:
+        """Bring the record of what was removed up to date; it is beside the database, for restores."""
+        await asyncio.to_thread(self._removals.follow, self.database)
 
     @cached_property
     def embedding(self) -> EmbeddingWorker | None:
         """Fills in vectors, if there is a model to make them."""
-        return EmbeddingWorker(self.database, self.embedder, self.feeder) if self.embedder else None
+        return EmbeddingWorker(self.database, self.embedder, self.indexing) if self.embedder else None
 
     # --- asking --------------------------------------------------------------------------------------------------
 
@@ -297,7 +313,7 @@ class Citebot:
             while not running.done():
                 # Words are found while the sync goes on.
                 await asyncio.wait({running}, timeout=FEED_SECONDS)
-                await self.feeder.catch_up()
+                await self._feed()
         finally:
             ending.set()
             if not running.done():
@@ -317,28 +333,24 @@ class Citebot:
             return count
 
         removed = await asyncio.to_thread(remove)
-        await self.feeder.catch_up()
+        await self._feed()
         return removed
 
     async def index_status(self) -> IndexStatus:
         """What the index holds."""
-        stats = await self.index.stats()
-        head = await asyncio.to_thread(self._log_head)
-        return IndexStatus(
-            engine=self.index.name,
-            passages=stats.passages,
-            vectors=stats.vectors,
-            vector_model=stats.vector_model,
-            bytes=stats.bytes,
-            seq=stats.seq,
-            behind=max(0, head - stats.seq),
-        )
+        return await self.indexing.status()
+
+    async def _feed(self) -> None:
+        if self.feeds:
+            await self.feeder.catch_up()
+
+    async def check_database(self) -> None:
+        """Raise `StorageError` unless it answers."""
+        await asyncio.to_thread(self._log_head)
 
     async def purge(self) -> IndexStatus:
         """Erase deleted text from the files of the index and of the database."""
-        await self.feeder.catch_up()
-        await self.index.purge()
-        await self.feeder.catch_up()
+        await self.indexing.purge()
         await asyncio.to_thread(purge.purge, self.database)
         return await self.index_status()
 

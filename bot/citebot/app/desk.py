@@ -11,18 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import structlog
 
 from citebot.answering import texts
+from citebot.answering.live import Ask
 from citebot.answering.path import BUSY, UNWRITTEN
 from citebot.app.consulting import Consulting
 from citebot.app.core import Citebot
 from citebot.app.hooks import hook_route
 from citebot.app.managing import Managing
+from citebot.app.news import NewsReader
+from citebot.app.readiness import Readiness
 from citebot.delivery import Assignment, Delivery, Outcome, Patience, Post, Reply, Silence
-from citebot.delivery.answering import job_of
+from citebot.delivery.answering import job_of, shown_under
 from citebot.errors import CitebotError, IndexUnavailable, NotAllowed, Retry
 from citebot.model import (
     Answer,
@@ -43,19 +47,22 @@ from citebot.ports import (
     DocumentView,
     EditsInPlaces,
     Inbound,
+    Messages,
+    News,
     OffersAlone,
     OpenAnswer,
     Outbound,
     Platform,
+    SearchesLive,
     SourceStatus,
-    TellsTrouble,
 )
 from citebot.settings.conversations import ConversationSettings
-from citebot.showing import opener
-from citebot.storage import Transaction, answers, conversations, passages, work
+from citebot.showing import opener, remove_shown
+from citebot.storage import Transaction, answers, conversations, documents, endings, passages, tenants, work
 from citebot.storage import shown as shown_messages
 from citebot.storage.answers import StoredAnswer
 from citebot.storage.conversations import Place
+from citebot.storage.work import Queue
 
 log = structlog.get_logger("citebot.desk")
 
@@ -79,11 +86,14 @@ class Desk:
         *,
         routes: Callable[[], Sequence[object]] = tuple,
         patience: Patience | None = None,
+        readiness: Readiness | None = None,
     ) -> None:
         self._bot = bot
         self._platform = platform
         self._routes = routes
-        self._open = opener(platform, bot.database)
+        self._news = NewsReader(bot.database, platform)
+        self._readiness = readiness or Readiness(bot, listening=platform)
+        self._open = opener(platform, bot.database, seen_by=self._seen_by)
         self.manage = Managing(bot, platform, self.problems)
         self.delivery = delivery = Delivery(
             bot.database,
@@ -92,6 +102,7 @@ class Desk:
             settings=bot.settings.delivery,
             platforms={platform.name},
             patience=patience,
+            taken_over=self._taken_over,
         )
         self.people = Consulting(bot, platform, delivery, self._restored_there)
 
@@ -102,6 +113,19 @@ class Desk:
 
     async def stop(self, job: int) -> None:
         await self.delivery.stop(job)
+
+    async def stop_all(self, conversation: Conversation) -> None:
+        for job in await self.delivery.look(lambda tx: endings.asked_in(tx, conversation)):
+            await self.delivery.stop(job)
+
+    async def asked_by(self, conversation: Conversation, message_id: str) -> Sequence[str]:
+        return [*await self.delivery.look(lambda tx: endings.asked_by(tx, conversation, message_id))]
+
+    async def take_back(self, conversation: Conversation, question: str) -> None:
+        await self.delivery.take_back(conversation, question)
+
+    async def spread(self, news: News) -> None:
+        await self._news.spread(news)
 
     async def ask_again(self, key: str, asker: Person, *, anew: bool = False) -> bool:
         return await self.delivery.again(key, asker, anew=anew)
@@ -130,20 +154,18 @@ class Desk:
     async def sources(self, viewer: Person) -> Sequence[SourceStatus]:
         return await self._bot.sources(viewer.id)
 
+    async def titles(self, viewer: Person, text: str, *, most: int) -> Sequence[str]:
+        audience = await self._bot.audience(viewer)
+        return await self.delivery.look(lambda tx: documents.titles(tx, text, audience=audience, most=most))
+
+    async def forget_tenant(self, tenant: str) -> int:
+        return await self.delivery.note(lambda tx: tenants.forget(tx, self._platform.name, tenant))
+
     async def problems(self) -> Sequence[str]:
-        return [*await self._unready(), *self._bot.calls.troubles()]
+        return await self._readiness.problems()
 
     async def ready(self) -> bool:
-        return not await self._unready()
-
-    async def _unready(self) -> list[str]:
-        try:
-            await self._bot.sources()
-            await self._bot.index.stats()
-        except CitebotError as error:
-            return [str(error)]
-        trouble = self._platform.trouble if isinstance(self._platform, TellsTrouble) else ""
-        return [f"{self._platform.name}: {trouble}"] if trouble else []
+        return await self._readiness.ready()
 
     async def settings_of(self, conversation: Conversation) -> ConversationSettings:
         return await self.delivery.look(lambda tx: conversations.resolve(tx, Place.of(conversation)).settings)
@@ -170,7 +192,10 @@ class Desk:
 
         waiting = asyncio.create_task(_reassure(shown))
         try:
-            async with aclosing(self._bot.path.answer(question, stop=assignment.stopped, keep=keep)) as events:
+            answering = self._bot.path.answer(
+                question, stop=assignment.stopped, keep=keep, ask=self._searching(assignment)
+            )
+            async with aclosing(answering) as events:
                 async for event in events:
                     if isinstance(event, CitationAdded | TextDelta):
                         waiting.cancel()
@@ -200,6 +225,10 @@ class Desk:
         if post.inquiry:
             await self.people.send(post)
             return None
+        if post.removal:
+            if isinstance(self._platform, Messages):
+                await remove_shown(self._platform, self._bot.database, shown_under(post.to))
+            return None
         shown = await self._open(post.to)
         stored = await asyncio.to_thread(self._stored, post.answer_id) if post.answer_id else None
         if stored is None:
@@ -209,6 +238,12 @@ class Desk:
         late = [] if answer.unwritten else await asyncio.to_thread(self._late, post.to)
         await shown.finish(replace(answer, notes=(*answer.notes, *late)))
         return None
+
+    def _searching(self, assignment: Assignment) -> Ask | None:
+        """How the platform is searched for a question; never as somebody who did not ask us."""
+        if assignment.inbound.unprompted or not isinstance(self._platform, SearchesLive):
+            return None
+        return partial(self._platform.search_live, assignment.to, assignment.inbound.asker)
 
     def _is_for_now(self, assignment: Assignment, trace: Mapping[str, Any]) -> bool:
         """Whether only passages can be shown, and it can be hoped for a model that works, and be replaced then."""
@@ -251,8 +286,16 @@ class Desk:
         )
 
     async def _audience(self, conversation: Conversation, asker: Person) -> Audience:
-        seen_by = await self._platform.seen_by(conversation, asker)
+        seen_by = await self._seen_by(conversation, asker)
         return await asyncio.to_thread(self._bot.directory.audience_of, seen_by, conversation=conversation)
+
+    async def _seen_by(self, conversation: Conversation, asker: Person) -> frozenset[Person] | None:
+        await self._news.catch_up()
+        return await self._platform.seen_by(conversation, asker)
+
+    def _taken_over(self, queue: Queue) -> None:
+        for count in self._bot.taken_over:
+            count(queue)
 
     # --- stored answers ------------------------------------------------------------------------------------------
 
@@ -299,6 +342,7 @@ class Desk:
         listed = [passage for passage in found.values() if audience.may_read(passage.readers)]
         checked = await self._bot.live.check(audience, viewer, listed)
         readable = {passage.id: passage for passage in listed if passage.id in checked.readable}
+        readable |= {passage.id: passage for passage in self._live(stored) if audience.may_read(passage.readers)}
         intact = all(key in readable for key in stored.passage_ids)
         unwritten = await self._unwritten(stored)
         worded = {"waiting": texts.will_update, "given_up": texts.not_back}.get(unwritten, str)
@@ -324,6 +368,12 @@ class Desk:
             created=stored.created_at or datetime.now(UTC),
             unwritten=unwritten,
         )
+
+    def _live(self, stored: StoredAnswer) -> Sequence[Passage]:
+        """The messages it cites, as long as what was said of their readers counts."""
+        made = stored.created_at
+        age = datetime.now(UTC) - made.replace(tzinfo=made.tzinfo or UTC)
+        return stored.live if age.total_seconds() <= self._bot.settings.access.staleness else ()
 
     async def _unwritten(self, stored: StoredAnswer) -> Literal["", "waiting", "given_up"]:
         """What of passages without an answer follows from where their question is now."""

@@ -12,13 +12,14 @@ from typing import Any
 
 import structlog
 
+from citebot.app.consulting import QUESTION_MOST, TEXT_MOST
 from citebot.app.core import Citebot
 from citebot.app.sources import known_source
 from citebot.errors import CitebotError, NotAllowed, WrongUse
-from citebot.model import Json
+from citebot.model import Json, Readers, channel_principal
 from citebot.ports import Actor, KnowsAdmins, Platform, Role, SourceStatus
 from citebot.settings.conversations import ConversationSettings
-from citebot.storage import Transaction, audit, conversations, sources
+from citebot.storage import Transaction, audit, conversations, curated, sources
 from citebot.storage.audit import Line
 from citebot.storage.conversations import Place
 
@@ -83,6 +84,32 @@ class Managing:
                 return conversations.resolve(tx, place).settings
 
         return await asyncio.to_thread(change)
+
+    async def teach(self, actor: Actor, question: str, text: str, *, message_id: str, url: str) -> bool:
+        await self._admin(actor)
+        question, text, place = question.strip(), text.strip(), actor.conversation
+        if not question or not text:
+            raise WrongUse("An answer needs a question and a text.")
+        readers = Readers(frozenset({channel_principal(place.platform, place.tenant, place.id)}))
+
+        def keep() -> bool:
+            with self._bot.database.write() as tx:
+                if curated.from_message(tx, place, message_id):
+                    return False
+                made = curated.add(
+                    tx,
+                    question=question[:QUESTION_MOST],
+                    text=text[:TEXT_MOST],
+                    author=actor.person,
+                    url=url,
+                    readers=readers,
+                    place=place,
+                    message_id=message_id,
+                )
+                audit.write(tx, _line(actor, "curated.add", str(made)))
+                return True
+
+        return await asyncio.to_thread(keep)
 
     async def _admin(self, actor: Actor) -> None:
         if await self._role(actor) != "admin":

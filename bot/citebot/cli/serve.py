@@ -10,7 +10,7 @@ import click
 from citebot.cli.invocation import Invocation
 
 if TYPE_CHECKING:
-    from citebot.app.serving import Role
+    from citebot.app.roles import Role
 
 
 @click.command("serve")
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the web chat.  [default: platform.console.port]")
 @click.option(
     "--role",
-    type=click.Choice(["all", "gateway", "sync"]),
+    type=click.Choice(["all", "gateway", "worker", "sync"]),
     default="all",
     show_default=True,
-    help="What this process does: take questions, answer them, read sources, or all of it.",
+    help="What this process does: take questions (gateway), answer them (worker), read sources (sync), or all of it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Log JSON lines.")
 @click.pass_obj
@@ -31,6 +31,7 @@ def command(invocation: Invocation, /, role: Role, as_json: bool, **options: Any
     \b
     Examples:
       citebot serve
+      citebot serve --role worker
       CITEBOT_PLATFORM__CONSOLE__TOKEN=… citebot serve --host 0.0.0.0
     """
     from citebot.admin import Admin

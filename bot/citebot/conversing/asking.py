@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -36,6 +36,10 @@ class Alone:
     message_id: str
     delivery_id: str
     tell: Tell
+    where: Conversation | None = None
+    """Set where it is shown to all after all."""
+    guest: bool = False
+    """Whoever asks counts as a guest there."""
 
 
 class Asking:
@@ -47,6 +51,13 @@ class Asking:
 
     async def ask(self, alone: Alone, text: str) -> str:
         """By a command: what to say at once; the answer follows."""
+        if said := await self.refused(alone, text):
+            return said
+        member = await self._at.people.member_or_guest(alone.account)
+        return self._looking(self._at.texts_of(member.locale), text)
+
+    async def refused(self, alone: Alone, text: str) -> str:
+        """The same where the platform itself shows that it was taken: empty then, else what to say instead."""
         texts = self._at.texts_of("")
         try:
             async with asyncio.timeout(PATIENCE):
@@ -60,7 +71,7 @@ class Asking:
         except (CitebotError, TimeoutError) as error:
             log.warning("question of a command not stored", why=str(error) or type(error).__name__)
             return texts.cannot_save if isinstance(error, DiskFull) else texts.not_saved
-        return self._looking(texts, text)
+        return ""
 
     async def ask_about(self, alone: Alone, said: str, question: str) -> str:
         """About a message, or what it asks itself: what is wrong with that, or empty."""
@@ -130,13 +141,18 @@ class Asking:
         said = await self._at.chat.post(channel, words)
         self._at.chat.asked_by(Said(channel, said, 0.0, member.account))
         conversation = await self._at.where(channel, thread=said, visibility=visibility)
-        await self._at.desk.accept(Inbound(delivery, said, conversation, member.person, question))
+        await self._at.desk.accept(
+            Inbound(delivery, said, conversation, member.person, question, account=member.account)
+        )
         self._at.threads.asked(channel, said, member.account)
 
     async def _accept(self, alone: Alone, member: Member, text: str, history: Sequence[Turn] = ()) -> None:
         tenant = (await self._at.chat.us()).tenant
-        place = Conversation(self._at.platform, alone.place, tenant, visibility="dm")
-        inbound = Inbound(alone.delivery_id, alone.message_id, place, member.person, text, tuple(history))
+        place = alone.where or Conversation(self._at.platform, alone.place, tenant, visibility="dm")
+        asker = replace(member.person, guest=True) if alone.guest else member.person
+        inbound = Inbound(
+            alone.delivery_id, alone.message_id, place, asker, text, tuple(history), account=alone.account
+        )
         await self._at.desk.accept(inbound)
 
     def _looking(self, texts: Texts, question: str) -> str:

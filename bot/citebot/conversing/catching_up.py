@@ -20,6 +20,7 @@ from citebot.conversing.hearing import Hearing
 from citebot.conversing.reception import Reception
 from citebot.errors import CannotShow, CitebotError, Retry
 from citebot.ports import Vault
+from citebot.storage.vault import HEARD
 
 log = structlog.get_logger("citebot.conversing")
 
@@ -93,7 +94,7 @@ class CatchUp:
         """Look back whenever something was missed, until cancelled."""
         if not self._reach.window:
             return
-        name = f"heard-{(await self._patiently(self._at.chat.us)).tenant}"
+        name = f"{HEARD}{(await self._patiently(self._at.chat.us)).tenant}"
         if known := await self._patiently(lambda: self._marks.get(name)):
             mark = float(known)
             self.missed(mark)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from citebot.model import Attachment
@@ -74,6 +74,8 @@ class Said:
     """When somebody last said something in the thread it began."""
     late: bool = False
     """It was not heard, but found by looking back."""
+    ticket: str = field(default="", repr=False)
+    """Lets the platform search as its author for a while; stored nowhere."""
 
     @property
     def root(self) -> str:
@@ -107,5 +109,5 @@ class Chat(Protocol):
     async def tell(self, said: Said, text: str) -> None:
         """Say something to the author of a message alone."""
 
-    async def withdraw(self, said: Said, question: str) -> None:
-        """Take back what answers a question, and show nothing more for it."""
+    async def withdraw(self, said: Said) -> None:
+        """Take back what answers a message, as far as the platform still knows."""

@@ -66,6 +66,12 @@ def about_form(texts: Texts, *, said: bool) -> Form:
     return Form("about", texts.ask_title, texts.ask_submit, texts.cancel, (field,))
 
 
+def question_form(texts: Texts) -> Form:
+    """A question about anything."""
+    field = Field(QUESTION, texts.ask_label, example=texts.ask_example, most=QUESTION_MOST)
+    return Form("question", texts.question_title, texts.ask_submit, texts.cancel, (field,))
+
+
 def settings_form(texts: Texts, settings: ConversationSettings, sources: Sequence[str]) -> Form:
     """What counts in a conversation now."""
     shown = settings.model_dump(mode="json")

@@ -31,8 +31,8 @@ class Hearing:
         self._at = at
         self._replied = replied
         """Hears of what is said in threads and is not for us."""
-        self._jobs: Lately[tuple[str, str], dict[str, int]] = Lately(KEPT)
-        """By message, for each of its edits."""
+        self._taken: Lately[tuple[str, str], frozenset[str]] = Lately(KEPT)
+        """The questions of a message, one for each of its edits, that this process took."""
         self._unprompted: Lately[tuple[str, str], None] = Lately(KEPT)
         self._noticed: Lately[tuple[str, str], None] = Lately(KEPT)
 
@@ -55,7 +55,7 @@ class Hearing:
         same = (now.text, now.calls_us, now.calls) == (before.text, before.calls_us, before.calls)
         if not now.edited or same or now.ours or now.machine:
             return
-        asked = [*self._jobs.get((now.channel, now.id), ())]
+        asked = await self._asked(now)
         # After a restart only the platform knows whether we answered it; where we were not meant nobody is asked.
         meant = now.calls_us or before.calls_us or now.direct
         if not asked and not (meant and await self._is_answered(now)):
@@ -69,15 +69,13 @@ class Hearing:
         if said.ours or said.machine:
             return
         await self._at.desk.people.forget(await self._at.where(said.channel), said.id)
-        asked = [*self._jobs.get((said.channel, said.id), ())]
+        asked = await self._asked(said)
         if asked or said.calls_us or said.direct:
             await self._end(said, asked)
 
     async def stopped(self, channel: str, thread: str) -> None:
         """Every answer that is being written in a thread ends where it is."""
-        for said in await self._at.chat.thread(channel, thread):
-            for job in self._jobs.get((channel, said.id), {}).values():
-                await self._at.desk.stop(job)
+        await self._at.desk.stop_all(await self._at.where(channel, thread=thread))
 
     # -- whether it is for us -------------------------------------------------------------------------------------
 
@@ -104,6 +102,10 @@ class Hearing:
             log.info("nobody called us, and settings are not known", why=str(error))
             return False
 
+    async def _asked(self, said: Said) -> Sequence[str]:
+        """The questions it asked, whichever process took them."""
+        return await self._at.desk.asked_by(await self._at.where(said.channel), said.id)
+
     async def _is_answered(self, said: Said) -> bool:
         try:
             return any(one.question == said.id for one in await self._at.chat.thread(said.channel, said.root))
@@ -118,7 +120,7 @@ class Hearing:
         texts = self._at.texts_of(asker.locale)
         if not text or is_help(text):
             self._notice(said, texts.files_ask if said.files and not text else await self._at.help(texts))
-        elif self._at.threads.full(said.channel, said.root):
+        elif not said.direct and self._at.threads.full(said.channel, said.root):
             self._notice(said, texts.thread_full)
         elif not said.direct and (await self._at.desk.settings_of(await self._at.where(said.channel))).muted:
             self._notice(said, texts.muted.format(command=self._at.command))
@@ -142,13 +144,14 @@ class Hearing:
             unprompted=(said.channel, said.id) in self._unprompted,
             attachments=attachments,
             unread=unread,
+            account=said.author,
         )
         self._at.chat.asked_by(said)
-        job = await self._at.desk.accept(inbound)
-        jobs = self._jobs.get((said.channel, said.id)) or {}
-        if said.named not in jobs and not inbound.unprompted:
+        await self._at.desk.accept(inbound)
+        taken = self._taken.get((said.channel, said.id), frozenset())
+        if said.named not in taken and not inbound.unprompted:
             self._at.threads.asked(said.channel, said.root, said.author)
-        self._jobs[said.channel, said.id] = jobs | {said.named: job}
+        self._taken[said.channel, said.id] = taken | {said.named}
 
     async def _visibility(self, said: Said) -> Visibility:
         if said.direct:
@@ -173,17 +176,16 @@ class Hearing:
     async def _take_earlier(self, messages: Sequence[Said], said: Said) -> None:
         """Take first what was asked a moment ago, and may be with another process: answers keep the order."""
         for number, earlier in enumerate(messages):
-            new = 0 < said.at - earlier.at < JUST_NOW and (said.channel, earlier.id) not in self._jobs
+            new = 0 < said.at - earlier.at < JUST_NOW and (said.channel, earlier.id) not in self._taken
             if new and earlier.spoken and for_us(messages, number, direct=said.direct):
                 await self._ask(replace(earlier, direct=said.direct, late=True))
 
-    async def _end(self, said: Said, asked: list[str]) -> None:
+    async def _end(self, said: Said, asked: Sequence[str]) -> None:
         """Stop what answers a message, and take it back."""
-        for question in asked or [said.id]:
-            job = self._jobs.get((said.channel, said.id), {}).get(question)
-            if job is not None:
-                await self._at.desk.stop(job)
-            await self._at.chat.withdraw(said, question)
+        for question in asked:
+            await self._at.desk.take_back(await self._at.where(said.channel), question)
+        if not asked:  # longer ago than we keep what was asked
+            await self._at.chat.withdraw(said)
 
     # -- to the asker alone ---------------------------------------------------------------------------------------
 

@@ -32,8 +32,9 @@ class Lately(dict[K, V]):
 class Known(Generic[K, V]):
     """What a platform said lately."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, fresh: float = FRESH) -> None:
         self._clock = clock
+        self._fresh = fresh
         self._values: Lately[K, tuple[float, V]] = Lately(KEPT)
         self._dropped = 0
         self._turns: WeakValueDictionary[K, asyncio.Lock] = WeakValueDictionary()
@@ -45,7 +46,7 @@ class Known(Generic[K, V]):
 
     def keep(self, key: K, value: V) -> V:
         """Remember it."""
-        self._values[key] = (self._clock() + FRESH, value)
+        self._values[key] = (self._clock() + self._fresh, value)
         return value
 
     async def fetch(self, key: K, ask: Callable[[], Awaitable[V]]) -> V:
@@ -62,6 +63,11 @@ class Known(Generic[K, V]):
                 if dropped == self._dropped:
                     return self.keep(key, value)
             return value
+
+    def clear(self) -> None:
+        """Ask again for everything."""
+        self._values.clear()
+        self._dropped += 1
 
     def drop(self, key: K) -> None:
         """Ask again the next time."""

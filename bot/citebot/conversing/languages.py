@@ -16,7 +16,8 @@ LANGUAGES: Mapping[str, Texts] = {texts.language: texts for texts in (ENGLISH, G
 SAID_BY_THE_CORE = (
     *("no_question", "nothing_found", "unsupported_closest", "unsupported", "unknown"),
     *("cannot_write_yet", "not_written", "cannot_write", "busy", "broken_off"),
-    *("keywords_only", "partial_index", "simple_ranking", "stopped_early", "stopped", "too_slow", "cut_off"),
+    *("keywords_only", "partial_index", "standby", "simple_ranking", "live_unsearched"),
+    *("stopped_early", "stopped", "too_slow", "cut_off"),
     *("question_cut", "not_read", "read_in_part", "groups_unchecked", "readers_unchecked"),
     *("older_version_of", "older_version", "open_to_all"),
     *("given_up", "withdrawn", "withheld", "not_yours", "not_asked", "nobody_to_ask", "asked_too_often"),

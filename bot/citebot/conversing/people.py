@@ -124,6 +124,11 @@ class People:
         self._places.drop(channel)
         self._readers.drop(channel)
 
+    def forget_places(self) -> None:
+        """Something about any channel, or about who reads in all of them, has changed."""
+        self._places.clear()
+        self._readers.clear()
+
     def forget_member(self, account: str) -> None:
         """Something about a member has changed."""
         self._members.drop(account)

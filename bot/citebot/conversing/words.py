@@ -49,7 +49,9 @@ class Texts:
     busy: str
     keywords_only: str
     partial_index: str
+    standby: str
     simple_ranking: str
+    live_unsearched: str
     stopped_early: str
     stopped: str
     too_slow: str
@@ -119,6 +121,7 @@ class Texts:
     ask_empty: str
     ask_looking: str
     ask_title: str
+    question_title: str
     ask_label: str
     ask_about: str
     ask_example: str

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 
 from citebot.delivery.contracts import Assignment, Handler, Notice, Outcome, Patience, Reply, Silence
 from citebot.delivery.threads import Transactor
 from citebot.errors import CitebotError, LeaseLost, NotAllowed, Retry, WrongUse
-from citebot.ports import Outbound
-from citebot.storage import Transaction, answers, shown, work
+from citebot.ports import Inbound, Outbound
+from citebot.storage import Transaction, answers, endings, shown, work
 from citebot.storage.envelopes import Post
 from citebot.storage.failpoints import failpoint
 
@@ -19,6 +20,8 @@ log = structlog.get_logger("citebot.delivery")
 GIVEN_UP = "I could not answer this question, although I tried several times. Please ask it again later."
 WITHDRAWN = "Stopped before it was begun."
 NOT_YET = "answered for now"
+REMOVAL = "-gone"
+"""Ends the key of the post that removes what was shown under the rest of it."""
 
 
 class Answering:
@@ -31,6 +34,11 @@ class Answering:
         self._delays = patience.answer_delays
         self._stops: dict[int, asyncio.Event] = {}
 
+    @property
+    def going(self) -> list[int]:
+        """The questions that are being worked on here, and that nobody has ended."""
+        return [inbox_id for inbox_id, stopped in self._stops.items() if not stopped.is_set()]
+
     def stop(self, inbox_id: int) -> bool:
         """Ask the handler to end a question; False when this process is not working on it."""
         event = self._stops.get(inbox_id)
@@ -41,12 +49,17 @@ class Answering:
     async def handle(self, job: work.Job) -> None:
         """Answer one question."""
         failpoint("after-claim")
+        if job.ending == "taken back":
+            await self._transactor.write(lambda tx: self._remove(tx, job))
+            return
         late = self._patience.late_window / self._patience.late_first if job.aside else 0
         if job.attempts > len(self._delays) + 1 + late:
             # It was claimed often and never came back: it may be what kills the process.
             await self._give_up(job, "too many attempts")
             return
         stopped = self._stops[job.id] = asyncio.Event()
+        if job.ending is not None:
+            stopped.set()
         try:
             await self._answer(job, stopped)
         finally:
@@ -81,7 +94,12 @@ class Answering:
 
     def _store(self, tx: Transaction, job: work.Job, outcome: Outcome, stopped: asyncio.Event) -> None:
         work.guard(tx, job)
-        ended = stopped.is_set() or work.is_withdrawn(tx, job)
+        ending = endings.ended(tx, job.id)
+        if ending == "taken back":
+            self._remove(tx, job)
+            failpoint("before-answer-commit")
+            return
+        ended = stopped.is_set() or ending is not None
         if job.aside and not _is_better(outcome, ended=ended):
             self._wait_on(tx, job, ended=ended, why=NOT_YET)
             failpoint("before-answer-commit")
@@ -99,6 +117,11 @@ class Answering:
         else:
             work.erase(tx, job.id)
         failpoint("before-answer-commit")
+
+    def _remove(self, tx: Transaction, job: work.Job) -> None:
+        work.complete(tx, job)
+        work.erase(tx, job.id)
+        remove(tx, job.id, place_of(job))
 
     def _wait_on(self, tx: Transaction, job: work.Job, *, ended: bool, why: str) -> None:
         """An answer for now stands there: try again later, or let it say that nothing better comes."""
@@ -121,7 +144,10 @@ class Answering:
 
             def wait(tx: Transaction) -> None:
                 work.guard(tx, job)
-                self._wait_on(tx, job, ended=stopped.is_set() or work.is_withdrawn(tx, job), why=why)
+                if (ending := endings.ended(tx, job.id)) == "taken back":
+                    self._remove(tx, job)
+                else:
+                    self._wait_on(tx, job, ended=stopped.is_set() or ending is not None, why=why)
 
             await self._transactor.write(wait)
             return
@@ -132,7 +158,16 @@ class Answering:
         log.warning("question failed", job=job.id, attempt=job.attempts, again_in=after, error=why)
 
         def later(tx: Transaction) -> None:
-            work.retry(tx, job, after=after, why=why)
+            work.guard(tx, job)
+            match endings.ended(tx, job.id):
+                case "taken back":
+                    self._remove(tx, job)
+                case "withdrawn":
+                    work.complete(tx, job)
+                    if not job.inbound.unprompted:
+                        work.plan(tx, Post(place_of(job), notice=WITHDRAWN), inbox_id=job.id)
+                case None:
+                    work.retry(tx, job, after=after, why=why)
             failpoint("before-retry-commit")
 
         await self._transactor.write(later)
@@ -160,7 +195,23 @@ def _is_better(outcome: Outcome, *, ended: bool) -> bool:
 
 def place_of(job: work.Job) -> Outbound:
     """Where a question is answered."""
-    return Outbound(job.inbound.conversation, job.inbound.message_id, key(job.id))
+    return place_for(job.inbound, job.id)
+
+
+def place_for(inbound: Inbound, inbox_id: int) -> Outbound:
+    """The same for a question of which only that is known."""
+    return Outbound(inbound.conversation, inbound.message_id, key(inbox_id), inbound.account)
+
+
+def remove(tx: Transaction, inbox_id: int, to: Outbound) -> None:
+    """Plan that nothing of a question stays on show."""
+    away = replace(to, idempotency_key=f"{to.idempotency_key}{REMOVAL}")
+    work.plan(tx, Post(away, removal=True), inbox_id=inbox_id)
+
+
+def shown_under(to: Outbound) -> Outbound:
+    """What a planned removal is to remove."""
+    return replace(to, idempotency_key=to.idempotency_key.removesuffix(REMOVAL))
 
 
 def show_as_it_is(tx: Transaction, inbox_id: int, to: Outbound) -> None:

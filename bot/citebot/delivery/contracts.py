@@ -12,6 +12,7 @@ from citebot.model import Answer, Json
 from citebot.ports import Inbound, Outbound
 from citebot.storage import Transaction
 from citebot.storage.envelopes import Post
+from citebot.storage.work import Queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,10 @@ Sender = Callable[[Post], Awaitable[Mapping[str, Json] | None]]
 """Shows a post: opens the answer at `post.to`, then `finish(answer)` or `abort(notice)`; called again after a crash."""
 
 
+TakenOver = Callable[[Queue], None]
+"""Called for each row that was claimed from somebody who had let the lease run out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long we try, in seconds and times."""
@@ -87,5 +92,3 @@ class Patience:
     """Between two looks at a queue that nobody woke us for."""
     senders: int = 8
     """Posts sent at the same time."""
-    tidy: float = 3600.0
-    """Between two removals of rows finished long ago."""

@@ -11,7 +11,7 @@ from operator import itemgetter
 
 from citebot.delivery.threads import Transactor
 from citebot.ports import Inbound
-from citebot.storage import Database, Transaction, conversations, work
+from citebot.storage import Database, Transaction, conversations, hints, work
 from citebot.storage.envelopes import lane
 from citebot.storage.failpoints import failpoint
 
@@ -73,5 +73,7 @@ def _keep(tx: Transaction, inbounds: Sequence[Inbound]) -> list[Kept]:
         job, new = kept[key]
         if new and not conversations.spend(tx, inbound):
             work.mark_over_budget(tx, job, inbound)
+    if any(new for _, new in kept.values()):
+        hints.give(tx, "inbox")
     failpoint("before-inbox-commit")
     return [kept[key] for key in keys]

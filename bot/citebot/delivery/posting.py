@@ -9,7 +9,7 @@ from citebot.delivery.contracts import Patience, Sender
 from citebot.delivery.threads import Transactor
 from citebot.errors import CannotShow, LeaseLost, Retry
 from citebot.model import Json
-from citebot.storage import Transaction, work
+from citebot.storage import Transaction, answers, work
 from citebot.storage.failpoints import failpoint
 
 log = structlog.get_logger("citebot.delivery")
@@ -43,6 +43,7 @@ class Posting:
 
         def done(tx: Transaction) -> None:
             work.complete(tx, job, result=said)
+            answers.forget_live(tx, job.post.answer_id)
             failpoint("before-outbox-commit")
 
         await self._transactor.write(done)
@@ -52,10 +53,15 @@ class Posting:
         why = describe(error)
         if isinstance(error, CannotShow) or job.attempts > len(self._delays):
             log.error("post given up", job=job.id, attempts=job.attempts, error=why)
-            await self._transactor.write(lambda tx: work.dead(tx, job, why=why))
+            await self._transactor.write(lambda tx: _bury(tx, job, why))
             return
         after = self._delays[job.attempts - 1]
         if isinstance(error, Retry) and error.after is not None:
             after = max(error.after, min(after, TOLD_MOST))
         log.warning("post failed", job=job.id, attempt=job.attempts, again_in=after, error=why)
         await self._transactor.write(lambda tx: work.retry(tx, job, after=after, why=why))
+
+
+def _bury(tx: Transaction, job: work.Job, why: str) -> None:
+    work.dead(tx, job, why=why)
+    answers.forget_live(tx, job.post.answer_id)

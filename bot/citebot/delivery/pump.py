@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from citebot.delivery.contracts import TakenOver
 from citebot.delivery.keeping import keep
 from citebot.delivery.threads import Transactor
 from citebot.errors import LeaseLost, StorageError
@@ -30,6 +31,7 @@ class Pump:
         lease: float,
         poll: float,
         platforms: Collection[str] | None,
+        taken_over: TakenOver,
     ) -> None:
         self._transactor = transactor
         self._queue = queue
@@ -38,6 +40,7 @@ class Pump:
         self._lease = lease
         self._poll = poll
         self._platforms = platforms
+        self._taken_over = taken_over
         self._running: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._draining = False
@@ -103,6 +106,9 @@ class Pump:
                 await self._woken.wait()
 
     def _start(self, job: work.Job) -> None:
+        if job.taken_over:
+            log.warning("lease taken over", queue=self._queue, job=job.id, attempt=job.attempts)
+            self._taken_over(self._queue)
         task = asyncio.create_task(self._work(job))
         self._running.add(task)
         task.add_done_callback(self._ended)

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
-import structlog
-
-from citebot.delivery.answering import WITHDRAWN, Answering, job_of, key, show_as_it_is
-from citebot.delivery.contracts import Handler, Patience, Sender
+from citebot.delivery.answering import WITHDRAWN, Answering, job_of, place_for, remove, show_as_it_is
+from citebot.delivery.contracts import Handler, Patience, Sender, TakenOver
 from citebot.delivery.door import Door
 from citebot.delivery.posting import Posting
 from citebot.delivery.pump import Pump
 from citebot.delivery.threads import Transactor
 from citebot.errors import NotAllowed, StorageError
-from citebot.model import Person
-from citebot.ports import Inbound, Outbound
+from citebot.model import Conversation, Person
+from citebot.ports import Inbound
 from citebot.settings import DeliverySettings
-from citebot.storage import Database, Transaction, answers, purge, shown, work
+from citebot.storage import Database, Transaction, answers, endings, hints, shown, work
 from citebot.storage.envelopes import Post
 from citebot.storage.failpoints import failpoint
-
-log = structlog.get_logger("citebot.delivery")
 
 T = TypeVar("T")
 NOT_YOURS = "There is no such question, or it was not yours."
@@ -46,9 +44,11 @@ class Delivery:
         settings: DeliverySettings,
         platforms: Collection[str] | None = None,
         patience: Patience | None = None,
+        taken_over: TakenOver = lambda queue: None,
     ) -> None:
         patience = patience or Patience()
-        self._settings = settings
+        self._database = database
+        self._look_for_ends = asyncio.Event()
         self._patience = patience
         self._transactor = Transactor(database, settings.workers + patience.senders + 2)
         self._door = Door(database)
@@ -63,6 +63,7 @@ class Delivery:
             lease=settings.lease,
             poll=patience.poll,
             platforms=platforms,
+            taken_over=taken_over,
         )
         self._outbox = Pump(
             self._transactor,
@@ -72,6 +73,7 @@ class Delivery:
             lease=settings.lease,
             poll=patience.poll,
             platforms=platforms,
+            taken_over=taken_over,
         )
 
     async def accept(self, inbound: Inbound) -> int:
@@ -84,17 +86,18 @@ class Delivery:
         return job
 
     async def stop(self, job: int) -> None:
-        """End a question: one that this process works on ends where it is, one that nobody has begun is withdrawn.
+        """End a question: one that somebody works on ends where it is, one that nobody has begun is withdrawn.
 
         What was answered for now stays, and nobody waits for more.
         """
         going = self._answering.stop(job)
 
         def withdraw(tx: Transaction) -> None:
-            inbound = work.withdraw(tx, job)
+            inbound = endings.withdraw(tx, job)
+            hints.give(tx, "ended")
             if inbound is None or inbound.unprompted:
                 return
-            to = Outbound(inbound.conversation, inbound.message_id, key(job))
+            to = place_for(inbound, job)
             if answers.of_question(tx, job) is not None:
                 show_as_it_is(tx, job, to)
                 return
@@ -107,6 +110,25 @@ class Delivery:
                 raise
         self._outbox.wake()
 
+    async def take_back(self, conversation: Conversation, question: str) -> None:
+        """End a question so that nothing of it stays on show, whoever works on it."""
+
+        def end(tx: Transaction) -> int | None:
+            job = endings.asked_by(tx, conversation, question).get(question)
+            inbound = work.inbound_of(tx, job) if job is not None else None
+            if job is None or inbound is None:
+                return None
+            if endings.take_back(tx, job):
+                remove(tx, job, place_for(inbound, job))
+            hints.give(tx, "ended")
+            hints.give(tx, "outbox")
+            return job
+
+        job = await self._desk.write(end)
+        if job is not None:
+            self._answering.stop(job)
+            self._outbox.wake()
+
     async def again(self, shown_key: str, asker: Person, *, anew: bool) -> bool:
         """Begin a question anew that ended without an answer; False when there is nothing to begin."""
         job = job_of(shown_key)
@@ -118,6 +140,7 @@ class Delivery:
             if not work.reopen(tx, job):
                 return False
             shown.reopen(tx, shown_key, anew=anew)
+            hints.give(tx, "inbox")
             return True
 
         begun = await self._desk.write(reopen)
@@ -127,7 +150,12 @@ class Delivery:
 
     async def plan(self, planning: Callable[[Transaction], T]) -> T:
         """Write something that plans posts, in one transaction; they are sent at once."""
-        result = await self._desk.write(planning)
+
+        def run(tx: Transaction) -> T:
+            hints.give(tx, "outbox")
+            return planning(tx)
+
+        result = await self._desk.write(run)
         self._outbox.wake()
         return result
 
@@ -141,14 +169,16 @@ class Delivery:
 
     async def run(self) -> None:
         """Answer and send until `drain`; cancelled, it gives back what it holds."""
-        tidying = asyncio.create_task(self._tidy())
+        loops = (self._heed_ends(), hints.heed(self._database, self._heard))
+        beside = {asyncio.create_task(loop) for loop in loops}
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._inbox.run())
                 group.create_task(self._outbox.run())
         finally:
-            tidying.cancel()
-            await asyncio.wait({tidying})
+            for task in beside:
+                task.cancel()
+            await asyncio.wait(beside)
 
     async def drain(self, grace: float = 20.0) -> None:
         """Begin nothing more, finish what can be finished within `grace` seconds, give back the rest; ends `run`."""
@@ -172,11 +202,23 @@ class Delivery:
         await self._posting.handle(job)
         self._inbox.wake()
 
-    async def _tidy(self) -> None:
+    def _heard(self, hint: str) -> None:
+        match hint:
+            case "inbox":
+                self._inbox.wake()
+            case "outbox":
+                self._outbox.wake()
+            case "ended":
+                self._look_for_ends.set()
+
+    async def _heed_ends(self) -> None:
+        """Stop working on questions that their askers ended in another process."""
         while True:
-            try:
-                gone = await self._transactor.write(lambda tx: purge.retire(tx, keep_days=self._settings.keep_days))
-                log.debug("finished rows removed", rows=gone)
-            except StorageError as error:
-                log.warning("finished rows not removed", error=str(error))
-            await asyncio.sleep(self._patience.tidy)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience.poll):
+                    await self._look_for_ends.wait()
+            self._look_for_ends.clear()
+            if going := self._answering.going:
+                with suppress(StorageError):  # looked at again in a moment, and before anything is stored
+                    for job in await self._desk.read(partial(endings.ended_among, ids=going)):
+                        self._answering.stop(job)

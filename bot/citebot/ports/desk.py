@@ -35,6 +35,8 @@ class Inbound:
     """Texts that were attached, as far as `citebot.answering.attached.fitted` lets them through."""
     unread: tuple[str, ...] = ()
     """Names of attached files that were not read."""
+    account: str = ""
+    """The asker's account, for platforms that show answers to somebody; see `Outbound.account`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,16 @@ class DocumentView:
     path: tuple[str, ...]
     updated: datetime | None
     passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What one process of a platform was told, and all must know: what they remember about this is wrong."""
+
+    kind: Literal["channel", "person"]
+    tenant: str
+    subject: str
+    """As the platform calls it."""
 
 
 Role = Literal["admin", "keeper", ""]
@@ -108,6 +120,12 @@ class Manages(Protocol):
     async def change(self, actor: Actor, changes: Mapping[str, object]) -> ConversationSettings:
         """Set some of it, None takes one back; for admins and its keeper. Raises `WrongUse` for a wrong value."""
 
+    async def teach(self, actor: Actor, question: str, text: str, *, message_id: str, url: str) -> bool:
+        """Keep what a message says as an answer, for those who read there; for admins.
+
+        False where that was done already. Raises `WrongUse` where there is nothing to keep.
+        """
+
 
 class Consults(Protocol):
     """What a platform lets people do where the documents do not help. All of it is checked again."""
@@ -120,7 +138,7 @@ class Consults(Protocol):
         """
 
     async def open_inquiry(self, conversation: Conversation) -> Inquiry | None:
-        """The question in a thread that people were asked and have not answered yet."""
+        """The question in a thread, or in all of a conversation, that people were asked and have not answered yet."""
 
     async def save(self, answer_id: str, author: Person, text: str, *, message_id: str, url: str) -> bool:
         """Keep what somebody who was asked wrote as the answer, for those who read there; False when there is one.
@@ -139,7 +157,19 @@ class Desk(Protocol):
         """Store a question durably and return its job id; only after this may the platform acknowledge it."""
 
     async def stop(self, job: int) -> None:
-        """Stop an answer that is being written; it ends where it is."""
+        """Stop an answer that is being written, by whichever process; it ends where it is."""
+
+    async def stop_all(self, conversation: Conversation) -> None:
+        """Stop every answer that is being written in a conversation or thread."""
+
+    async def asked_by(self, conversation: Conversation, message_id: str) -> Sequence[str]:
+        """The questions that a message asked: its own id, and `ID+…` for its edits."""
+
+    async def take_back(self, conversation: Conversation, question: str) -> None:
+        """A question is gone: whichever process is busy with it shows nothing more, and what is shown is removed."""
+
+    async def spread(self, news: News) -> None:
+        """Tell all processes; they hear it (`HeedsNews`) before they ask this platform again who reads somewhere."""
 
     async def ask_again(self, key: str, asker: Person, *, anew: bool = False) -> bool:
         """Begin a question anew that ended without an answer, by `Message.retry`; False when that has happened already.
@@ -162,6 +192,12 @@ class Desk(Protocol):
 
     async def sources(self, viewer: Person) -> Sequence[SourceStatus]:
         """The sources an answer to the viewer would be searched in."""
+
+    async def titles(self, viewer: Person, text: str, *, most: int) -> Sequence[str]:
+        """Titles with a text in them, of documents the viewer may read as far as our lists know."""
+
+    async def forget_tenant(self, tenant: str) -> int:
+        """A team is gone: delete its settings, questions, answers and what its people wrote; how many rows."""
 
     async def problems(self) -> Sequence[str]:
         """What does not work, one line each; empty when all is well."""

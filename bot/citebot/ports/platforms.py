@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Protocol, runtime_checkable
 
-from citebot.model import Conversation, Finding, Helper, Person
-from citebot.ports.desk import Actor, Desk, Role
+from citebot.model import Conversation, Finding, Helper, Person, Readers, Trust
+from citebot.ports.desk import Actor, Desk, News, Role
 from citebot.ports.part import Part
-from citebot.ports.showing import Capabilities
+from citebot.ports.showing import Capabilities, Outbound
 
 
 class Platform(Part, Protocol):
@@ -32,6 +33,51 @@ class TellsTrouble(Protocol):
     @property
     def trouble(self) -> str:
         """Why questions do not come in, one line; empty while they do."""
+
+
+@runtime_checkable
+class ShowsApart(Protocol):
+    """A platform whose answers can be shown by processes that do not listen: `serve --role worker`."""
+
+    async def run_apart(self) -> None:
+        """What showing needs where another process runs `run`, such as renewing tokens; until cancelled."""
+
+
+@runtime_checkable
+class ListensAlone(Protocol):
+    """A platform on which one process listens at a time: a second would only hear the same, and connecting costs."""
+
+    @property
+    def listens_as(self) -> str:
+        """The account it listens with; of the processes that share it the next takes over when one ends."""
+
+
+@runtime_checkable
+class HeedsNews(Protocol):
+    """A platform that remembers what it was told about channels and people."""
+
+    def heed(self, news: News) -> None:
+        """Forget what is remembered about this; another process was told that it is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFigures:
+    """What this process has called of a platform since its start."""
+
+    calls: int
+    limited: int
+    """Those that the platform wanted later."""
+    seconds: float
+    """How long all of them took, with the waits for the platform's limits."""
+
+
+@runtime_checkable
+class CountsCalls(Protocol):
+    """A platform whose calls are counted, for metrics."""
+
+    @property
+    def called(self) -> CallFigures:
+        """So far."""
 
 
 @runtime_checkable
@@ -58,6 +104,36 @@ class AsksPeople(Protocol):
         """Whom to ask in a conversation: who looks after it, and the `authors` of what was found, if they are there.
 
         Empty where nobody is known.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class LivePassage:
+    """Something that was said on a platform."""
+
+    source: str
+    """What people call where it is from, such as `slack`."""
+    id: str
+    """Unique there."""
+    title: str
+    text: str
+    url: str
+    """From the platform's own record, never from what somebody wrote."""
+    readers: Readers
+    """Empty where it is not known who reads there: then nobody does."""
+    written: datetime | None = None
+    trust: Trust = "team"
+
+
+@runtime_checkable
+class SearchesLive(Protocol):
+    """A platform that can be searched at the moment of a question, as whoever asks it."""
+
+    async def search_live(self, to: Outbound, asker: Person, text: str) -> Sequence[LivePassage] | None:
+        """What is said there about a text and the asker may read now, best first; None where it is not searched.
+
+        `to` is where the answer goes. The core drops what not everybody there may read, and keeps no copy of the rest.
+        Raises `CitebotError`; an answer does not wait for it longer than 1.5 seconds.
         """
 
 

@@ -35,6 +35,8 @@ class Outbound:
     reply_to: str
     """The question's `message_id`."""
     idempotency_key: str
+    account: str = ""
+    """The asker's account on the platform, where it is known: who shows the answer may be another process."""
 
 
 class OpenAnswer(Protocol):

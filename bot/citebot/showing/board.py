@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -21,6 +22,10 @@ from citebot.showing.splitting import split
 log = structlog.get_logger("citebot.showing")
 
 Way = Literal["stream", "edit", "end"]
+Send = Callable[[], Awaitable[str]]
+"""Sends a message and gives its id."""
+ON_THEIR_WAY: set[asyncio.Task[None]] = set()
+"""What is being sent: the event loop alone would not keep it."""
 
 
 class Board:
@@ -124,13 +129,7 @@ class Board:
         self._streamed = text
 
     async def _begin_stream(self, streams: Streams) -> None:
-        await self._begin(0, stream=True)
-        try:
-            found = await streams.begin_stream(self._to, key=self._records.message_key(0))
-        except (StreamEnded, CannotShow, Retry) as error:
-            await self._not_sent(0, error)
-            raise
-        await self._take_up(0, found, stream=True)
+        await self._send(0, partial(streams.begin_stream, self._to, key=self._records.message_key(0)), stream=True)
         self._streaming = True
         self._stream_until = asyncio.get_running_loop().time() + self._stream_seconds
         if self.strange is not None and await self.strange():  # it took its time
@@ -191,16 +190,8 @@ class Board:
             await self._platform.edit(self._to, message_id, message)
 
     async def _post(self, part: int, message: Message) -> None:
-        await self._begin(part, stream=False)
-        try:
-            found = await self._platform.post(self._to, message, key=self._records.message_key(part))
-        except (CannotShow, Retry) as error:
-            await self._not_sent(part, error)
-            raise
-        except BaseException:
-            self._unsure = True
-            raise
-        await self._take_up(part, found, stream=False)
+        key = self._records.message_key(part)
+        await self._send(part, partial(self._platform.post, self._to, message, key=key), stream=False)
 
     # --- beside other processes ----------------------------------------------------------------------------------
 
@@ -208,6 +199,32 @@ class Board:
         """Nothing may be shown beside a message that may stand there."""
         if self._unsure:
             await self.recall()
+
+    async def _send(self, part: int, send: Send, *, stream: bool) -> None:
+        """Send a new message and note it. Who waits for it may be cut off: then it is noted, or removed, all the same.
+
+        Else a process that stood still for longer than its lease would leave a message that nobody knows of.
+        """
+        sending = asyncio.create_task(self._send_and_note(part, send, stream=stream))
+        ON_THEIR_WAY.add(sending)
+        sending.add_done_callback(_arrived)
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            self._unsure = True
+            raise
+
+    async def _send_and_note(self, part: int, send: Send, *, stream: bool) -> None:
+        await self._begin(part, stream=stream)
+        try:
+            found = await send()
+        except (StreamEnded, CannotShow, Retry) as error:
+            await self._not_sent(part, error)
+            raise
+        except BaseException:
+            self._unsure = True
+            raise
+        await self._take_up(part, found, stream=stream)
 
     async def _begin(self, part: int, *, stream: bool) -> None:
         if not await self._records.begin(part, stream=stream):
@@ -224,6 +241,12 @@ class Board:
             await self._platform.remove(self._to, found)
             raise _Overtaken
         self._messages.append(found)
+
+
+def _arrived(sending: asyncio.Task[None]) -> None:
+    ON_THEIR_WAY.discard(sending)
+    if not sending.cancelled():
+        sending.exception()  # taken, so that nobody complains of one that no one waits for any more
 
 
 class _Overtaken(Exception):

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from citebot.errors import CitebotError, Retry
-from citebot.model import Answer, Citation, Person, Status
+from citebot.model import Answer, Citation, Conversation, Person, Status
 from citebot.ports import Messages, OpenAnswer, OpensAnswers, Outbound, Platform, ShowsStatus
 from citebot.showing.board import Board
 from citebot.showing.records import Records
@@ -22,18 +22,21 @@ SOMEBODY = Person("")
 Opener = Callable[[Outbound], Awaitable[OpenAnswer]]
 
 
-def opener(platform: Platform, database: Database) -> Opener:
-    """How an answer is opened on a platform: its own way if it has one."""
-    return platform.open_answer if isinstance(platform, OpensAnswers) else Shower(platform, database).open
+SeenBy = Callable[[Conversation, Person], Awaitable[frozenset[Person] | None]]
+
+
+def opener(platform: Platform, database: Database, *, seen_by: SeenBy | None = None) -> Opener:
+    """How an answer is opened on a platform: its own way if it has one. `seen_by` stands for that of the platform."""
+    return platform.open_answer if isinstance(platform, OpensAnswers) else Shower(platform, database, seen_by).open
 
 
 class Shower:
     """Hands out the writer of an answer; whoever opens it again takes it over, and the earlier writer is mute."""
 
-    def __init__(self, platform: Platform, database: Database) -> None:
+    def __init__(self, platform: Platform, database: Database, seen_by: SeenBy | None = None) -> None:
         assert isinstance(platform, Messages), "platforms show answers as messages, or open them by themselves"
         self._platform: Messages = platform
-        self._seen_by = platform.seen_by
+        self._seen_by = seen_by or platform.seen_by
         self._capabilities = platform.capabilities
         self._database = database
         self._open: dict[str, _Showing] = {}

@@ -102,8 +102,8 @@ class ScriptedChat:
     async def tell(self, said: Said, text: str) -> None:
         self.told.append((said.author, text))
 
-    async def withdraw(self, said: Said, question: str) -> None:
-        self.withdrawn.append(question)
+    async def withdraw(self, said: Said) -> None:
+        self.withdrawn.append(said.id)
 
     # -- `Directory` ----------------------------------------------------------------------------------------------
 

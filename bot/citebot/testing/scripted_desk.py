@@ -29,6 +29,8 @@ from citebot.ports import (
     DocumentView,
     Inbound,
     Manages,
+    Messages,
+    News,
     OpenAnswer,
     OpensAnswers,
     Outbound,
@@ -36,7 +38,7 @@ from citebot.ports import (
     SourceStatus,
 )
 from citebot.settings.conversations import ConversationSettings
-from citebot.showing import Opener, Shower
+from citebot.showing import Opener, Shower, remove_shown
 from citebot.storage import Database, schema
 
 
@@ -122,6 +124,9 @@ class _NobodyManages:
     async def change(self, actor: Actor, changes: Mapping[str, object]) -> ConversationSettings:
         raise NotAllowed(NOBODY)
 
+    async def teach(self, actor: Actor, question: str, text: str, *, message_id: str, url: str) -> bool:
+        raise NotAllowed(NOBODY)
+
 
 class _NobodyHelps:
     """A desk without a core knows nobody to ask."""
@@ -170,6 +175,9 @@ class ScriptedDesk:
         """The delivery ids in the order they were stored, duplicates included."""
         self.feedback: list[Feedback] = []
         self.stopped: list[int] = []
+        self.forgotten: list[str] = []
+        """Teams that have gone."""
+        self.news: list[News] = []
         self.answers: dict[int, Answer] = {}
         """Finished answers by job."""
         self.hidden: set[str] = set()
@@ -280,6 +288,40 @@ class ScriptedDesk:
     async def stop(self, job: int) -> None:
         self.stopped.append(job)
 
+    async def stop_all(self, conversation: Conversation) -> None:
+        for job, one in enumerate(self.accepted, start=1):
+            there = (conversation.platform, conversation.tenant, conversation.id, conversation.thread)
+            asked = one.conversation
+            if (asked.platform, asked.tenant, asked.id, asked.thread) == there and job not in self.answers:
+                await self.stop(job)
+
+    async def asked_by(self, conversation: Conversation, message_id: str) -> Sequence[str]:
+        return [named for named in self._jobs(conversation) if named.partition("+")[0] == message_id]
+
+    async def take_back(self, conversation: Conversation, question: str) -> None:
+        if job := self._jobs(conversation).get(question):
+            await self.stop(job)
+            self._tasks[-job] = asyncio.create_task(self._remove(job))
+
+    async def _remove(self, job: int) -> None:
+        """Leave nothing of an answer on show, once nobody writes it any more."""
+        if (writing := self._tasks.get(job)) is not None:
+            await asyncio.wait({writing})
+        if self._database is not None and isinstance(self.platform, Messages):
+            await remove_shown(self.platform, self._database, outbound(self.accepted[job - 1]))
+
+    def _jobs(self, conversation: Conversation) -> dict[str, int]:
+        place = (conversation.platform, conversation.tenant, conversation.id)
+        jobs = enumerate(self.accepted, start=1)
+        return {
+            one.message_id: job
+            for job, one in jobs
+            if (one.conversation.platform, one.conversation.tenant, one.conversation.id) == place
+        }
+
+    async def spread(self, news: News) -> None:
+        self.news.append(news)
+
     async def give_feedback(self, feedback: Feedback) -> None:
         owners = {answer.id: answer.question.asker.id for answer in self.answers.values()}
         if owners.get(feedback.answer_id) != feedback.person.id:
@@ -304,6 +346,14 @@ class ScriptedDesk:
 
     async def sources(self, viewer: Person) -> Sequence[SourceStatus]:
         return self.known_sources
+
+    async def titles(self, viewer: Person, text: str, *, most: int) -> Sequence[str]:
+        found = [view.title for key, view in self.documents.items() if await self.show_document(key, viewer)]
+        return [title for title in found if text.casefold() in title.casefold()][:most]
+
+    async def forget_tenant(self, tenant: str) -> int:
+        self.forgotten.append(tenant)
+        return 0
 
     async def settings_of(self, conversation: Conversation) -> ConversationSettings:
         return self.settings
