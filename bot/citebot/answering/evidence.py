@@ -54,9 +54,11 @@ def _digest(text: str) -> bytes:
 class SentenceVectors:
     """Embeds texts with the model of the question's vector."""
 
-    def __init__(self, embedder: Embedder | None, recent: RecentVectors | None = None) -> None:
+    def __init__(self, embedder: Embedder | None, recent: RecentVectors | None = None, *, keep: bool = True) -> None:
         self._embedder = embedder
         self._recent = recent or RecentVectors()
+        self._keep = keep
+        """Whether `recent` may get new ones."""
         self._known: dict[str, Embedding] = {}
         self.ms = 0.0
         """Time spent in the model."""
@@ -81,7 +83,8 @@ class SentenceVectors:
                 self.ms += (clock() - begun) * 1000
             for text, vector in zip(new, made, strict=True):
                 self._known[text] = vector
-                self._recent.keep(text, vector)
+                if self._keep:
+                    self._recent.keep(text, vector)
         return [self._known[text] for text in sentences]
 
     async def try_embed(self, sentences: Sequence[str]) -> list[Embedding] | None:

@@ -1,7 +1,8 @@
 """A passage's text taken apart once: its units with their words and numbers.
 
 Kept for the passages read most recently, by text, because the same few answer most questions. What is kept was loaded
-from the database for an audience that may read it, and is found again only by somebody who holds the same text.
+from the database for an audience that may read it, and is found again only by somebody who holds the same text. What
+must not be kept at all is forgotten with all the rest: it cannot be told apart any more.
 """
 
 from __future__ import annotations
@@ -76,3 +77,9 @@ def stems_of(text: str) -> frozenset[str]:
 def numbers_of(text: str) -> frozenset[str]:
     """All numbers of a text."""
     return frozenset(numbers(text))
+
+
+def forget() -> None:
+    """Keep nothing of what was read."""
+    for remembering in (read, stems_of, numbers_of):
+        remembering.cache_clear()

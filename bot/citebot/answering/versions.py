@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from citebot.answering import texts
 from citebot.answering.collapse import age_key
@@ -46,15 +47,14 @@ class Versions:
 
     async def run(self, hits: Sequence[ScoredPassage], lexical: Lexical) -> Current:
         """The passages without superseded ones."""
-        looked = hits[:_LOOKED_AT]
+        looked = [_Seen(hit.passage, lexical, near=place < _NEAR) for place, hit in enumerate(hits[:_LOOKED_AT])]
         gone: dict[int, list[tuple[int, str]]] = {}
         # Newest first: what is itself replaced replaces nothing.
-        for newer in sorted(looked, key=lambda hit: age_key(hit.passage), reverse=True):
+        for newer in sorted(looked, key=lambda seen: seen.age, reverse=True):
             if newer.passage.id in gone:
                 continue
-            near = newer in looked[:_NEAR]
             for older in looked:
-                note = _replaces(newer.passage, older.passage, lexical, near=near)
+                note = _replaces(newer, older)
                 if note is not None:
                     gone.setdefault(older.passage.id, []).append((newer.passage.id, note))
         notes: dict[int, list[str]] = {}
@@ -65,26 +65,50 @@ class Versions:
         return Current(left, {number: tuple(some) for number, some in notes.items()}, tuple(gone))
 
 
-def _replaces(newer: Passage, older: Passage, lexical: Lexical, *, near: bool) -> str | None:
+class _Seen:
+    """A passage taken apart once, for comparing it with all the others."""
+
+    def __init__(self, passage: Passage, lexical: Lexical, *, near: bool) -> None:
+        self.passage = passage
+        self.near = near
+        self.age = age_key(passage)
+        self._lexical = lexical
+
+    @cached_property
+    def subjects(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Of its title and of the name of its page."""
+        return _subject(self.passage.title), _subject(_page_name(self.passage.document_id))
+
+    @cached_property
+    def statements(self) -> list[tuple[frozenset[str], frozenset[str]]]:
+        return _statements(self.passage, self._lexical)
+
+    @cached_property
+    def coverage(self) -> float:
+        return self._lexical.coverage(self._lexical.stems(self.passage))
+
+
+def _replaces(newer: _Seen, older: _Seen) -> str | None:
     """None: they may stand side by side. Else the note to show, empty when nothing contradicts."""
-    if newer.document_key == older.document_key or not older.updated or age_key(newer) <= age_key(older):
+    new, old = newer.passage, older.passage
+    if new.document_key == old.document_key or not old.updated or newer.age <= older.age:
         return None
-    versions = same_subject(newer, older)
-    contradiction = _contradict(newer, older, lexical, same=_SAME_STATEMENT if versions else _SAME_WORDING)
-    if contradiction:
-        return texts.older_version(older.title, f"{older.updated:%Y-%m-%d}")
-    covers = lexical.coverage(lexical.stems(newer)), lexical.coverage(lexical.stems(older))
-    if versions and (covers[0] >= _AS_RELEVANT * covers[1] or (near and _says_it_is_old(older, newer))):
-        differ = numbers_of(newer.text) != numbers_of(older.text)
-        return texts.older_version(older.title, f"{older.updated:%Y-%m-%d}") if differ else ""
+    versions = _same_subject(newer, older)
+    if _contradict(newer, older, same=_SAME_STATEMENT if versions else _SAME_WORDING):
+        return texts.older_version(old.title, f"{old.updated:%Y-%m-%d}")
+    if not versions:
+        return None
+    if newer.coverage >= _AS_RELEVANT * older.coverage or (newer.near and _says_it_is_old(old, new)):
+        differ = numbers_of(new.text) != numbers_of(old.text)
+        return texts.older_version(old.title, f"{old.updated:%Y-%m-%d}") if differ else ""
     return None
 
 
-def same_subject(one: Passage, other: Passage) -> bool:
+def _same_subject(one: _Seen, other: _Seen) -> bool:
     """Whether two titles, or two names of pages, differ only in words that name a version, such as a year."""
-    return _alike(one.title, other.title) or (
-        one.source == other.source and _alike(_page_name(one.document_id), _page_name(other.document_id))
-    )
+    (title, page), (other_title, other_page) = one.subjects, other.subjects
+    same_page = one.passage.source == other.passage.source and page and page == other_page
+    return bool((title and title == other_title) or same_page)
 
 
 def _says_it_is_old(older: Passage, newer: Passage) -> bool:
@@ -97,11 +121,6 @@ def _marks(passage: Passage) -> frozenset[str]:
     return frozenset(word for word in named if word in _OLD or _VERSION.match(word))
 
 
-def _alike(one: str, other: str) -> bool:
-    mine = _subject(one)
-    return bool(mine) and mine == _subject(other)
-
-
 def _page_name(document_id: str) -> str:
     """The last piece of a path, without its ending and with spaces for dashes."""
     name = document_id.rsplit("/", 1)[-1]
@@ -112,11 +131,10 @@ def _subject(title: str) -> frozenset[str]:
     return frozenset(word for word in content_stems(title) if word not in _VERSION_WORDS and not _VERSION.match(word))
 
 
-def _contradict(newer: Passage, older: Passage, lexical: Lexical, *, same: float) -> bool:
+def _contradict(newer: _Seen, older: _Seen, *, same: float) -> bool:
     """Whether two sentences about the question say the same thing with other numbers."""
-    theirs = _statements(older, lexical)
-    for words, figures in _statements(newer, lexical):
-        for other_words, other_figures in theirs:
+    for words, figures in newer.statements:
+        for other_words, other_figures in older.statements:
             if figures.isdisjoint(other_figures) and similarity(words, other_words) >= same:
                 return True
     return False

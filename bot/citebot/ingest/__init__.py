@@ -6,14 +6,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from citebot.ingest.building import Build, Builder
     from citebot.ingest.embedding import EmbeddingProgress, EmbeddingWorker
     from citebot.ingest.feeder import Feeder
     from citebot.ingest.progress import SyncProgress
     from citebot.ingest.runner import SyncRunner
 
-__all__ = ["EmbeddingProgress", "EmbeddingWorker", "Feeder", "SyncProgress", "SyncRunner"]
+__all__ = ["Build", "Builder", "EmbeddingProgress", "EmbeddingWorker", "Feeder", "SyncProgress", "SyncRunner"]
 
 _HOMES = {
+    "Build": "building",
+    "Builder": "building",
     "EmbeddingProgress": "embedding",
     "EmbeddingWorker": "embedding",
     "Feeder": "feeder",

@@ -6,11 +6,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from citebot.errors import ModelUnavailable
-from citebot.ingest.feeder import Feeder
 from citebot.model import Embedding
 from citebot.ports import Embedder
 from citebot.storage import Database, passages
@@ -38,13 +38,22 @@ class EmbeddingProgress:
         return (self.total - self.done) / self.rate if self.rate else None
 
 
+class UsesModel(Protocol):
+    """Who is told which model makes the vectors from now on."""
+
+    def use_model(self, model: str) -> None:
+        """It is this one."""
+
+
 class EmbeddingWorker:
     """Embeds passages that have no vector of the current model, oldest first."""
 
-    def __init__(self, database: Database, embedder: Embedder, feeder: Feeder, *, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, database: Database, embedder: Embedder, told: UsesModel | None, *, sleep: Sleep = asyncio.sleep
+    ) -> None:
         self._database = database
         self._embedder = embedder
-        self._feeder = feeder
+        self._told = told
         self._sleep = sleep
         self._checked = ("", 0)
         """Model and newest passage of the last look that found nothing missing."""
@@ -59,11 +68,12 @@ class EmbeddingWorker:
 
         Stopped or cancelled, it keeps what it made. Raises `ModelUnavailable` when the model stays away.
         """
+        self._tell()
         if not await asyncio.to_thread(self._work_to_do):
             return 0
         await self._embedder.open()
+        self._tell()
         model = self._embedder.model_id
-        self._feeder.use_model(model)
         total, done, began = await asyncio.to_thread(self._missing, model), 0, time.monotonic()
         after = 0
         if progress:
@@ -93,6 +103,11 @@ class EmbeddingWorker:
             else:
                 return [(key, made) for (key, _), made in zip(ordered, vectors, strict=True)]
         raise AssertionError("the last try returns or raises")
+
+    def _tell(self) -> None:
+        """Also when no vector is missing: the index may hold those of another model all the same."""
+        if self._told is not None and self._embedder.model_id:
+            self._told.use_model(self._embedder.model_id)
 
     def _work_to_do(self) -> bool:
         """Whether vectors are missing, as far as can be told without loading the model: an idle server stays small.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
 
-from citebot.ports import Index, IndexChanges
+from citebot.ingest.following import from_log, from_tables, is_cut_off
+from citebot.ports import BuildsBeside, Index, IndexChanges
 from citebot.storage import Database, index_log, passages
 
 log = structlog.get_logger("citebot.feeder")
@@ -24,7 +26,7 @@ Progress = Callable[[int, int], None]
 class _Rebuilt:
     """How far a rebuild has come."""
 
-    model: str | None
+    model: str
     head: int
     """Of the log, when it began: what came after is applied from there."""
     after: int = 0
@@ -34,17 +36,24 @@ class _Rebuilt:
 class Feeder:
     """One feeder per index. Whatever happens to it, feeding again ends in the same index."""
 
-    def __init__(self, database: Database, index: Index) -> None:
+    def __init__(self, database: Database, index: Index, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._index = index
-        self._model: str | None = None
+        self._clock = clock
+        self._model = ""
+        """Whose vectors are fed."""
+        self._wanted = ""
         self._trimmed = 0
         self._cut_short: _Rebuilt | None = None
         self._turn = asyncio.Lock()
+        self._current: float | None = None
 
     def use_model(self, model: str) -> None:
-        """Feed the vectors of this model from now on; an index that holds another's is built anew."""
-        self._model = model
+        """Feed the vectors of this model from now on; an index that holds another's and has none beside is built anew.
+
+        What builds beside goes on with the model it has, until another is switched in.
+        """
+        self._wanted = model
 
     async def catch_up(self) -> None:
         """Apply everything that the index has not seen."""
@@ -52,13 +61,22 @@ class Feeder:
             if await self._must_rebuild():
                 await self._rebuild(lambda done, total: None, go_on=True)
             position = await self._index.position()
+            began = self._clock()
             while (changes := await asyncio.to_thread(self._changes, position)) is not None:
                 await self._index.apply(changes)
-                position = changes.seq
+                position, began = changes.seq, self._clock()
+            self._current = began
             if position - self._trimmed >= LOG_KEPT:
                 # An index that stands before this is built anew; the log would grow for ever otherwise.
                 await asyncio.to_thread(self._trim, position - LOG_KEPT // 2)
                 self._trimmed = position
+
+    async def age(self) -> float | None:
+        """Seconds since the index was seen to hold everything; None when it never was, and does not now."""
+        if self._current is not None:
+            return self._clock() - self._current
+        position = await self._index.position()
+        return 0.0 if position and position == await asyncio.to_thread(self._head) else None
 
     async def rebuild(self, progress: Progress = lambda done, total: None) -> None:
         """Build the index anew from the tables; vectors are rows too, so nothing is embedded."""
@@ -66,45 +84,31 @@ class Feeder:
             await self._rebuild(progress)
 
     async def _must_rebuild(self) -> bool:
-        stats = await self._index.stats()
-        if self._model is None:
-            self._model = stats.vector_model or await asyncio.to_thread(self._stored_model)
-        if stats.vector_model and self._model and stats.vector_model != self._model:
-            log.warning("another embedding model: the index is built anew", old=stats.vector_model, new=self._model)
+        position = await self._index.position()
+        if isinstance(self._index, BuildsBeside):
+            self._model = self._index.vector_model or await self._next_model()
+            return await asyncio.to_thread(is_cut_off, self._database, position)
+        held = (await self._index.stats()).vector_model
+        self._model = self._wanted or held or await self._next_model()
+        if held and held != self._model:
+            log.warning("another embedding model: the index is built anew", old=held, new=self._model)
             return True
-        return await asyncio.to_thread(self._is_cut_off, stats.seq)
+        return await asyncio.to_thread(is_cut_off, self._database, position)
 
-    def _stored_model(self) -> str | None:
-        with self._database.read() as tx:
-            models = passages.models(tx)
-        return models[0] if models else None
+    async def _next_model(self) -> str:
+        """Of an index that has no vectors yet."""
+        return self._wanted or self._model or await asyncio.to_thread(self._stored_model)
 
-    def _is_cut_off(self, position: int) -> bool:
-        """Whether the log cannot lead from this position to the head."""
+    def _stored_model(self) -> str:
         with self._database.read() as tx:
-            head, oldest = index_log.head(tx), index_log.oldest(tx)
-            if position == 0:
-                return passages.newest_id(tx) > 0
-        return position > head or (position < head and (oldest is None or position < oldest - 1))
+            return next(iter(passages.models(tx)), "")
+
+    def _head(self) -> int:
+        with self._database.read() as tx:
+            return index_log.head(tx)
 
     def _changes(self, position: int) -> IndexChanges | None:
-        with self._database.read() as tx:
-            rows = index_log.since(tx, position, CHANGES_AT_ONCE)
-            if not rows:
-                return None
-            touched = {what: [r.passage_id for r in rows if r.what == what] for what in ("put", "remove", "vector")}
-            puts = passages.entries(tx, sorted(set(touched["put"])))
-            wanted = sorted({*touched["put"], *touched["vector"]})
-            vectors = passages.embeddings(tx, self._model, wanted) if self._model else []
-        alive = {entry.id for entry in puts}
-        removals = {*touched["remove"], *(set(touched["put"]) - alive)}
-        return IndexChanges(
-            seq=rows[-1].seq,
-            puts=tuple(puts),
-            removals=tuple(sorted(removals)),
-            vectors=tuple((key, made) for key, made in vectors if key not in removals),
-            vector_model=(self._model or "") if vectors else "",
-        )
+        return from_log(self._database, position, model=self._model, limit=CHANGES_AT_ONCE)
 
     def _trim(self, upto: int) -> None:
         with self._database.write() as tx:
@@ -114,9 +118,9 @@ class Feeder:
         done = await self._begun() if go_on else None
         self._cut_short = None
         if done is None:
+            self._model, self._current = await self._next_model(), None
             await self._index.reset()
-            with self._database.read() as tx:
-                done = _Rebuilt(self._model, head=index_log.head(tx))
+            done = _Rebuilt(self._model, head=await asyncio.to_thread(self._head))
         with self._database.read() as tx:
             last = passages.newest_id(tx)
         while (changes := await asyncio.to_thread(self._page, done.after, done.head)) is not None:
@@ -135,15 +139,13 @@ class Feeder:
         return done if (await self._index.stats()).passages == done.passages else None
 
     def _page(self, after: int, head: int) -> IndexChanges | None:
-        with self._database.read() as tx:
-            puts = passages.scan(tx, after=after, limit=CHANGES_AT_ONCE)
-            if not puts:
-                return None
-            more = passages.scan(tx, after=puts[-1].id, limit=1)
-            vectors = passages.embeddings(tx, self._model, [entry.id for entry in puts]) if self._model else []
+        puts, vectors = from_tables(self._database, after, model=self._model, limit=CHANGES_AT_ONCE)
+        if not puts:
+            return None
+        more, _ = from_tables(self._database, puts[-1].id, model="", limit=1)
         return IndexChanges(
             seq=0 if more else head,
             puts=tuple(puts),
             vectors=tuple(vectors),
-            vector_model=(self._model or "") if vectors else "",
+            vector_model=self._model if vectors else "",
         )

@@ -103,6 +103,7 @@ class Parts:
                     )
                 validated(parts[name].Settings, values, section=f"{kind}.{name}")
         self._check_fallbacks(settings.generator)
+        self._check_others(settings)
 
     def _check_fallbacks(self, generator: GeneratorChoice) -> None:
         """Each must be a generator, with a `model` to replace where one is named, and none may be there twice."""
@@ -115,6 +116,24 @@ class Parts:
                 raise SettingsError(f"“generator.fallback” names “{entry}”, but {choice.use} has no setting “model”.")
             if entry == generator.use or generator.fallback.count(entry) > 1:
                 raise SettingsError(f"“generator.fallback” names “{entry}”, which is asked before already.")
+
+    def _check_others(self, settings: Settings) -> None:
+        """The standby of the index and the embedder before must be there, and another than the chosen one."""
+        index, embedder = settings.index, settings.embedder
+        for key, kind, entry, chosen in (
+            ("index.standby", "index", index.standby, index.use),
+            ("embedder.previous", "embedder", embedder.previous, embedder.use),
+        ):
+            if not entry:
+                continue
+            if entry == chosen:
+                raise SettingsError(f"“{key}” names “{entry}”, which is the chosen one already.")
+            try:
+                part = self.one(kind, entry.partition("/")[0])
+            except SettingsError as error:
+                raise SettingsError(f"“{key}” names “{entry}”. {error}") from None
+            if "/" in entry and (kind == "index" or "model" not in part.Settings.model_fields):
+                raise SettingsError(f"“{key}” names “{entry}”, but {part.name} has no setting “model”.")
 
 
 def _checked(kind: str, registered: object, origin: Origin) -> type[Part]:
@@ -141,7 +160,9 @@ def _checked(kind: str, registered: object, origin: Origin) -> type[Part]:
 
 
 def _methods(protocol: type) -> list[str]:
-    return [name for name, value in vars(protocol).items() if inspect.isfunction(value) and not name.startswith("_")]
+    """Its own and those of the protocols it is made of."""
+    every = {name: value for base in reversed(protocol.__mro__) for name, value in vars(base).items()}
+    return [name for name, value in every.items() if inspect.isfunction(value) and not name.startswith("_")]
 
 
 def _place(found: object) -> str:

@@ -25,6 +25,7 @@ from citebot.ports import Index, IndexChanges, IndexEntry, IndexHits, IndexQuery
 TEAM = Audience(frozenset({EVERYONE}))
 BOARD = Audience(frozenset({EVERYONE, group_principal("board")}))
 MODEL = "contract"
+DIMENSIONS = 64
 WORDS = ["lantern", "harbour", "velvet", "copper", "meadow", "thunder", "saddle", "orchard"]
 
 
@@ -36,13 +37,13 @@ def entry(
 
 
 def rows(*vectors: Iterable[float]) -> Embedding:
-    """Rows of four dimensions, normalised."""
+    """Rows of four numbers, normalised, in the 64 dimensions that some engines ask for at least."""
     packed = b""
     for vector in vectors:
         values = [float(value) for value in vector]
         length = sum(value * value for value in values) ** 0.5
-        packed += struct.pack("<4e", *(value / length for value in values))
-    return Embedding(4, packed)
+        packed += struct.pack("<4e", *(value / length for value in values)).ljust(2 * DIMENSIONS, b"\0")
+    return Embedding(DIMENSIONS, packed)
 
 
 class IndexContract:
@@ -202,6 +203,17 @@ class IndexContract:
         assert set((await index.search(other)).legs["vectors"]) == {1}
 
     @pytest.mark.asyncio
+    async def test_vectors_of_other_dimensions_are_refused_and_of_questions_left_out(self, index: Index) -> None:
+        await index.apply(IndexChanges(1, (entry(1, "velvet"),), (), ((1, rows((1, 0, 0, 0))),), MODEL))
+        short = Embedding(DIMENSIONS // 2, rows((1, 0, 0, 0)).data[:DIMENSIONS])
+        with pytest.raises(IndexUnavailable) as raised:
+            await index.apply(IndexChanges(2, (entry(2, "velvet"),), (), ((2, short),), MODEL))
+        assert "\n" not in str(raised.value)
+        assert (await index.position(), (await index.stats()).passages) == (1, 1)
+        found = await self.near(index, short, text="velvet")
+        assert (set(found.legs["words"]), found.legs.get("vectors", {})) == ({1}, {})
+
+    @pytest.mark.asyncio
     async def test_the_share_of_vectors_is_told(self, index: Index) -> None:
         puts = tuple(entry(n, "velvet") for n in range(1, 5))
         await index.apply(IndexChanges(1, puts, (), ((1, rows((1, 0, 0, 0))),), MODEL))
@@ -215,6 +227,13 @@ class IndexContract:
     async def test_any_text_may_be_asked(self, index: Index, text: str) -> None:
         await index.apply(IndexChanges(1, puts=(entry(1, "velvet 🙂 naïve 東京"),)))
         assert await self.words(index, text) <= {1}
+
+    @pytest.mark.asyncio
+    async def test_a_name_is_found_by_its_parts_and_as_a_whole(self, index: Index) -> None:
+        text = "Set max_connections of node.js 18.4.2 on api.example.com to the operators' limit."
+        await index.apply(IndexChanges(1, puts=(entry(1, text), entry(2, "velvet"))))
+        for part in ("connections", "node", "js", "18", "example", "max_connections", "node.js", "18.4.2", "operators"):
+            assert await self.words(index, part) == {1}, part
 
     @pytest.mark.asyncio
     async def test_context_terms_weigh_less(self, index: Index) -> None:

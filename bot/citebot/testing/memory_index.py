@@ -19,7 +19,7 @@ from citebot.ports import IndexChanges, IndexEntry, IndexHits, IndexQuery, Index
 K1 = 1.2
 B = 0.75
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"[^\W_]+")
 _LINK_TARGET = re.compile(r"(?<=\])\([^)\s]*\)|\bhttps?://\S+")
 
 
@@ -64,6 +64,8 @@ class MemoryIndex:
             raise IndexUnavailable(
                 f"The index holds vectors of {self._model}; reset it before it takes those of {changes.vector_model}."
             )
+        if not all(self._fits(made) for _, made in changes.vectors):
+            raise IndexUnavailable("The index holds vectors of other dimensions.")
         for entry in changes.puts:
             heading = entry.heading or entry.text.split("\n", 1)[0][:120]
             self._held[entry.id] = _Held(entry, Counter(_words(entry.text)), Counter(_words(heading)))
@@ -91,7 +93,7 @@ class MemoryIndex:
             "words": _best(_bm25(texts, weights, allowed), query.limit),
             "headings": _best(_bm25(headings, dict.fromkeys(_words(query.text), 1.0), allowed), query.limit),
         }
-        if query.vector is not None and query.vector_model == self._model:
+        if query.vector is not None and query.vector_model == self._model and self._fits(query.vector):
             cosines = _cosines(self._vectors, _rows(query.vector)[0], allowed)
             also = legs["words"].keys() | legs["headings"].keys()
             found = _best(cosines, query.limit).keys() | also
@@ -109,6 +111,9 @@ class MemoryIndex:
         self._check()
         size = sum(len(held.entry.text) + len(held.entry.heading) for held in self._held.values())
         return IndexStats(len(self._held), len(self._vectors), self._model, self._seq, size)
+
+    def _fits(self, vector: Embedding) -> bool:
+        return all(len(rows[0]) == vector.dimensions for rows in self._vectors.values())
 
     def _ready(self) -> float:
         return len(self._vectors) / len(self._held) if self._held else 1.0

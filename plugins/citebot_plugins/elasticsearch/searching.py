@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from citebot.ports import IndexQuery
 from citebot_plugins.elasticsearch.shape import numbers
+from citebot_plugins.elasticsearch.words import apart
 
 MOST_WORDS = 128
 """Distinct words of one query; a question has a dozen, a pasted log thousands."""
 LONGEST_WORD = 100
-_WORD = re.compile(r"\w+")
 
 
 def searches(
@@ -37,6 +36,11 @@ def searches(
         bodies["vectors"] = {"knn": knn}
     common = {"size": query.limit, "_source": False, "track_total_hits": False}
     return {name: {**common, **body} for name, body in bodies.items()}
+
+
+def header(index: str, body: Mapping[str, Any]) -> dict[str, str]:
+    """What a search of `_msearch` begins with. How rare a word is must not depend on the shard that is asked."""
+    return {"index": index} if "knn" in body else {"index": index, "search_type": "dfs_query_then_fetch"}
 
 
 def scores(leg: str, response: Mapping[str, Any]) -> dict[int, float]:
@@ -73,5 +77,5 @@ def _texts(
 
 
 def _words(text: str) -> str:
-    distinct = dict.fromkeys(word[:LONGEST_WORD] for word in _WORD.findall(text.lower()))
+    distinct = dict.fromkeys(word[:LONGEST_WORD] for word in apart(text.lower()).split())
     return " ".join(list(distinct)[:MOST_WORDS])

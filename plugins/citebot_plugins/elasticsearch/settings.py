@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 Quantisation = Literal["int8_hnsw", "bbq_hnsw", "hnsw", "int8_flat"]
+_SHA256 = re.compile(r"([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}")
 
 
 class ElasticsearchSettings(BaseModel):
@@ -18,13 +20,15 @@ class ElasticsearchSettings(BaseModel):
     username: str = Field("", description="In place of an API key.")
     password: SecretStr = Field(SecretStr(""), description="Of `username`.")
     ca_file: str = Field("", description="Certificates to trust besides those of the system.")
-    fingerprint: str = Field("", description="SHA-256 of the server's certificate, which it must have.")
+    fingerprint: str = Field(
+        "", description="SHA-256 of the server's own certificate, the only one that is accepted then."
+    )
     name: str = Field(
         "citebot", pattern=r"^[a-z0-9][a-z0-9_-]{0,60}$", description="Alias of the index; the indices begin with it."
     )
     language: str = Field("en", description="Language of texts that do not say theirs: stemming and stop words.")
     shards: int = Field(
-        1, ge=1, le=1024, description="Primary shards of a new index; `citebot index plan` says how many."
+        1, ge=1, le=1024, description="Primary shards of a new index; `citebot elasticsearch plan` says how many."
     )
     replicas: int = Field(1, ge=0, le=10, description="Copies of each shard; 0 on a cluster of one node.")
     vectors: Quantisation = Field(
@@ -42,7 +46,20 @@ class ElasticsearchSettings(BaseModel):
             raise ValueError("set api_key or username, not both")
         return self
 
+    @model_validator(mode="after")
+    def _trust(self) -> ElasticsearchSettings:
+        if self.fingerprint and not _SHA256.fullmatch(self.fingerprint):
+            raise ValueError("fingerprint is 64 hexadecimal digits: openssl x509 -fingerprint -sha256 prints them")
+        if (self.fingerprint or self.ca_file) and not self.uses_tls:
+            raise ValueError("ca_file and fingerprint need a url that begins with https://")
+        return self
+
     @property
     def urls(self) -> list[str]:
         """Every address."""
         return [url.strip() for url in self.url.split(",") if url.strip()]
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the addresses ask for it."""
+        return all(url.startswith("https://") for url in self.urls)

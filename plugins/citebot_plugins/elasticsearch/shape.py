@@ -76,6 +76,8 @@ def state_mappings() -> dict[str, Any]:
             "seq": number,
             "model": keyword,
             "dimensions": {"type": "integer"},
+            "built_to": number,
+            "began": {"type": "double"},
             "passage": number,
             "why": keyword,
         },
@@ -88,6 +90,6 @@ def numbers(half_precision: bytes) -> tuple[float, ...]:
 
 
 def next_name(alias: str, present: str) -> str:
-    """The name of the index after this one."""
+    """The name of the version after this one."""
     number = int(present.rpartition("-")[2]) + 1 if present else 1
     return f"{alias}-{number:06d}"

@@ -13,7 +13,9 @@ import structlog
 from citebot.errors import IndexUnavailable
 from citebot.model import Embedding
 from citebot.ports import IndexEntry
+from citebot_plugins.elasticsearch.connecting import not_allowed
 from citebot_plugins.elasticsearch.shape import language_of, numbers
+from citebot_plugins.elasticsearch.words import apart
 from citebot_plugins.index_text import heading_of, indexed_text
 
 log = structlog.get_logger("citebot.index.elasticsearch")
@@ -48,8 +50,8 @@ def document(entry: IndexEntry, *, language: str) -> dict[str, Any]:
         "source": entry.source,
         "reader": sorted(entry.readers.principals),
         "language": spoken,
-        f"text_{spoken}": indexed_text(entry.text),
-        f"heading_{spoken}": heading_of(entry),
+        f"text_{spoken}": apart(indexed_text(entry.text)),
+        f"heading_{spoken}": apart(heading_of(entry)),
         "vectored": False,
     }
 
@@ -94,9 +96,13 @@ def _sorted_out(items: Sequence[Item], response: Mapping[str, Any]) -> tuple[lis
     for item, answer in zip(items, response["items"], strict=True):
         (result,) = answer.values()
         status = int(result["status"])
-        if status in GOOD:
-            continue
         error = result.get("error") or {}
+        if status in GOOD and error.get("type") != "index_not_found_exception":
+            continue
+        if status in (401, 403):
+            raise IndexUnavailable(not_allowed(str(error.get("reason"))))
+        if status == 404:
+            raise IndexUnavailable("The index is gone: restart Citebot to build it.")
         if status == 429 or status >= 500:
             if error.get("type") == "cluster_block_exception":
                 raise IndexUnavailable("The index is read-only, most likely because the disk is full: make room there.")

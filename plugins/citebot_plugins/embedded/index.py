@@ -119,8 +119,13 @@ class EmbeddedIndex:
         number = 1
         while (aside := self._folder.with_name(f"damaged-{self._folder.name}-{number}")).exists():
             number += 1
+        try:
+            self._folder.rename(aside)
+        except OSError as refused:
+            raise IndexUnavailable(
+                f"The index folder {self._folder} cannot be used ({_reason(error)}) nor moved: {_reason(refused)}."
+            ) from error
         log.warning("the index was damaged; it is built anew", why=str(error), kept_at=str(aside))
-        self._folder.rename(aside)
 
     def _read_state(self) -> State:
         path = self._state_path
@@ -129,7 +134,13 @@ class EmbeddedIndex:
                 # Begun and never finished: nothing in it counts.
                 shutil.rmtree(self._folder)
             return State()
-        state = State(**json.loads(path.read_text("utf-8")))
+        body = json.loads(path.read_text("utf-8"))
+        if isinstance(written := body.get("format"), int) and written > FORMAT:
+            raise IndexUnavailable(
+                f"The index in {self._folder} was written by a newer Citebot: upgrade this one, or delete that folder "
+                "and it is built anew."
+            )
+        state = State(**body)
         if state.format != FORMAT:
             raise ValueError(f"the folder has format {state.format}, this Citebot writes {FORMAT}")
         if state.seq and not (self._folder / "words" / "meta.json").exists():
@@ -144,7 +155,15 @@ class EmbeddedIndex:
                 return
             model = changes.vector_model or state.model
             if changes.vectors and state.model and model != state.model:
-                raise IndexUnavailable(f"The index holds vectors of {state.model}; reset it to take those of {model}.")
+                raise IndexUnavailable(
+                    f"The index holds vectors of {state.model}, not of {model}: `citebot index rebuild` builds it anew."
+                )
+            sizes = {made.dimensions for _, made in changes.vectors} - {state.dimensions}
+            if state.dimensions and sizes:
+                raise IndexUnavailable(
+                    f"The index holds vectors of {state.dimensions} dimensions, the model makes {min(sizes)} under the "
+                    "same name: set embedder.use back, or give the model another name."
+                )
             try:
                 rows, dimensions, removed = self._opened().apply(changes)
                 self._write_state(
@@ -190,7 +209,8 @@ class EmbeddedIndex:
     def _stats(self) -> IndexStats:
         legs = self._opened()
         size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
-        return IndexStats(legs.passages, legs.with_vectors, self._state.model, self._state.seq, size)
+        place = str(self._folder)
+        return IndexStats(legs.passages, legs.with_vectors, self._state.model, self._state.seq, size, place=place)
 
     def _close(self) -> None:
         with self._changing:

@@ -69,7 +69,12 @@ class Legs:
     def search(self, query: IndexQuery, model: str) -> IndexHits:
         """All legs under one audience; cosines also for what only the words found."""
         words, headings = self._words.search(query)
-        if query.vector is None or self._vectors is None or query.vector_model != model:
+        if (
+            query.vector is None
+            or self._vectors is None
+            or query.vector_model != model
+            or query.vector.dimensions != self._vectors.dimensions
+        ):
             return IndexHits({"words": words, "headings": headings}, vectors_ready=0.0 if self.passages else 1.0)
         view = self._vectors.view
         allowed = self._allowed(view, query.audience, query.sources)
