@@ -75,9 +75,9 @@ async def town(*, speed: float, people: int = 10, channels: int = 10, rates: boo
         yield Town(slack, app, users, rooms)
 
 
-async def furnish(config: dict[str, Any]) -> None:
+async def furnish(config: dict[str, Any], kind: type[Replica] = Replica) -> None:
     """Put the handbook into the database of a replica."""
-    replica = Replica(config)
+    replica = kind(config)
     await replica.open()
     await add_handbook(replica, Path(config["folder"]))
     replica.desk.delivery.close()
@@ -135,11 +135,11 @@ def gone(pid: int) -> bool:
 
 
 @asynccontextmanager
-async def replicas(config: dict[str, Any]) -> AsyncIterator[Replicas]:
+async def replicas(config: dict[str, Any], script: Path = ZYGOTE) -> AsyncIterator[Replicas]:
     """None at first."""
     with (Path(config["folder"]) / "stderr").open("w") as errors:
         zygote = await asyncio.create_subprocess_exec(
-            sys.executable, str(ZYGOTE), stdin=PIPE, stdout=PIPE, stderr=errors
+            sys.executable, str(script), stdin=PIPE, stdout=PIPE, stderr=errors
         )
         made = Replicas(config, zygote)
         try:

@@ -88,6 +88,17 @@ async def office(
     **overrides: Any,
 ) -> AsyncIterator[Office]:
     """Read the documents and go to work; further arguments are settings with `__` for dots."""
+    async with bot_that_read(folder, documents, generator, **overrides) as bot:
+        made = Office(slack, app, bot)
+        async with made.working():
+            yield made
+
+
+@asynccontextmanager
+async def bot_that_read(
+    folder: Path, documents: Sequence[dict[str, Any]], generator: Generator, **overrides: Any
+) -> AsyncIterator[Citebot]:
+    """Citebot, for whatever platform."""
     given = {name.replace("__", "."): value for name, value in overrides.items()}
     settings = load_settings(
         overrides={"data_dir": folder, "plugins.enabled": ["jsonl"], "answering.threshold": 0.0, **given},
@@ -113,8 +124,6 @@ async def office(
         sources.add(tx, name="handbook", type="jsonl", settings={"path": str(folder / "handbook.jsonl")})
     await bot.sync("handbook")
     await bot.feeder.catch_up()
-    made = Office(slack, app, bot)
-    async with made.working():
-        yield made
+    yield bot
     await index.close()
     database.close()

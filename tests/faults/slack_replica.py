@@ -79,6 +79,8 @@ class StalledEmbedder(FakeEmbedder):
 class Replica:
     """Citebot with a platform and a desk, over a database that others may share."""
 
+    name = "slack"
+
     def __init__(self, config: dict[str, Any]) -> None:
         folder = Path(config["folder"])
         chance = random.Random(config.get("seed", 1))
@@ -101,11 +103,8 @@ class Replica:
             reranker=None,
             generator=Writer(chance, wait=60.0 if stalled else config.get("wait", 0.0), fails=config.get("fails", 0.0)),
         )
-        self.platform = SlackPlatform(
-            SlackSettings.model_validate(config["slack"]),
-            PartContext(data_dir=folder, vault=DatabaseVault(self.database, settings, "platform/slack")),
-        )
-        self.platform.pace = Pace(**config.get("pace", {}))
+        vault = DatabaseVault(self.database, settings, f"platform/{self.name}")
+        self.platform = self.made(config, PartContext(data_dir=folder, vault=vault))
         self.desk = Desk(self.bot, self.platform)
         if config.get("hasty"):
             self.desk.delivery = Delivery(
@@ -113,9 +112,19 @@ class Replica:
                 handler=self.desk.answer,
                 sender=self.desk.send,
                 settings=settings.delivery,
-                platforms={"slack"},
+                platforms={self.name},
                 patience=HASTY,
             )
+
+    def made(self, config: dict[str, Any], context: PartContext) -> Any:
+        """The platform."""
+        platform = SlackPlatform(SlackSettings.model_validate(config["slack"]), context)
+        platform.pace = Pace(**config.get("pace", {}))
+        return platform
+
+    async def listen(self) -> None:
+        """Take questions."""
+        await self.platform.run(self.desk)
 
     async def open(self) -> None:
         """Load what is searched."""
@@ -128,7 +137,7 @@ class Replica:
     async def working(self) -> AsyncIterator[list[asyncio.Task[None]]]:
         """While it runs; at the end it is cut off as by a crash."""
         await self.open()
-        tasks = [asyncio.create_task(self.desk.delivery.run()), asyncio.create_task(self.platform.run(self.desk))]
+        tasks = [asyncio.create_task(self.desk.delivery.run()), asyncio.create_task(self.listen())]
         try:
             yield tasks
         finally:
@@ -149,19 +158,19 @@ async def add_handbook(replica: Replica, folder: Path) -> None:
     await replica.bot.sync("handbook")
 
 
-async def work_until_killed(config: dict[str, Any]) -> None:
+async def work_until_killed(config: dict[str, Any], kind: type[Replica]) -> None:
     """Be a replica; without the test, nothing."""
     parent = os.getppid()
     if point := config.get("failpoint"):
         kill_at(point, hit=config["hit"])
-    async with Replica(config).working() as tasks:
+    async with kind(config).working() as tasks:
         while os.getppid() == parent:
             done, _ = await asyncio.wait(tasks, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
 
 
-def main() -> None:
+def main(kind: type[Replica] = Replica) -> None:
     """Fork replicas."""
     plain = structlog.processors.KeyValueRenderer()
     structlog.configure(processors=[plain], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
@@ -172,7 +181,7 @@ def main() -> None:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             code = 1
             try:
-                asyncio.run(work_until_killed(json.loads(line)))
+                asyncio.run(work_until_killed(json.loads(line), kind))
                 code = 0
             finally:
                 os._exit(code)

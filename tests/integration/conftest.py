@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,20 +14,18 @@ import pytest
 
 from citebot.access import Directory
 from citebot.app import Citebot
-from citebot.app.desk import Desk
 from citebot.model import Status
-from citebot.ports import Draft, GenerationRequest, PartContext
-from citebot.storage import Database, answers, schema, sources
+from citebot.ports import Draft, GenerationRequest
+from citebot.storage import Database, schema, sources
 from citebot.testing.fake_models import QuotingGenerator
 from citebot.testing.memory_index import MemoryIndex
 
 pytest.importorskip("slack_bolt")
+sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
 
-from citebot.testing.slack import Channel, FakeSlack, Message, Shown, User
-from citebot.testing.slack.control import BOT_SCOPES
-from citebot_connectors.platforms.slack.link import Pace
-from citebot_connectors.platforms.slack.platform import SlackPlatform
-from citebot_connectors.platforms.slack.settings import SlackSettings
+from slack_team import SlackTeam
+
+from citebot.testing.slack import FakeSlack
 
 BOARD = ("alice@example.com", "carol@example.com")
 DOCUMENTS = [
@@ -64,65 +62,6 @@ class Writer(QuotingGenerator):
             yield piece
 
 
-class SlackTeam:
-    """Alice and Carol of the board, Bob, a guest, and channels they talk in."""
-
-    def __init__(self, slack: FakeSlack, bot: Citebot, **settings: Any) -> None:
-        self.slack, self.bot = slack, bot
-        self.generator = bot.generator
-        self.alice, self.bob, self.carol = (slack.add_user(name) for name in ("alice", "bob", "carol"))
-        self.guest = slack.add_user("gina", guest="single")
-        self.app = slack.add_app("citebot", scopes={*BOT_SCOPES, "users:read.email"})
-        self.general = slack.add_channel("general", [self.alice, self.bob, self.app])
-        self.board = slack.add_channel("board", [self.alice, self.carol, self.app], private=True)
-        self.lobby = slack.add_channel("lobby", [self.alice, self.bob, self.guest, self.app])
-        tokens = {"bot_token": self.app.bot_token, "app_token": self.app.app_token, "base_url": slack.api_url}
-        self.platform = SlackPlatform(SlackSettings.model_validate(tokens | settings), PartContext(data_dir=Path()))
-        self.platform.pace = Pace(ping=1.0, keepalive=0.5, patience=5.0)
-        self.desk = Desk(bot, self.platform)
-
-    @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        """While Citebot runs; at the end it is cut off as by a crash."""
-        tasks = [asyncio.create_task(self.desk.delivery.run()), asyncio.create_task(self.platform.run(self.desk))]
-        try:
-            await self.slack.until(lambda: self.platform.trouble == "" or any(task.done() for task in tasks))
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self.desk.delivery.close()
-
-    async def ask(self, user: User, where: Channel, text: str, *, thread_ts: str = "") -> Message:
-        """Mention the bot."""
-        return await self.slack.say(user, where, f"{self.app.mention} {text}", thread_ts=thread_ts)
-
-    def replies(self, question: Message, *, seen_by: User | None = None) -> list[Shown]:
-        """What stands in the thread of a message, without the messages of people."""
-        channel = self.slack.world.channels[question.channel]
-        thread = self.slack.messages(channel, question.thread_ts or question.ts, seen_by=seen_by)
-        return [shown for shown in thread if shown.user == self.app.bots[channel.team].id]
-
-    async def answer(self, question: Message, *, number: int = 1, timeout: float = 40) -> Shown:
-        """The answer to a message, once it is complete; the n-th of its thread."""
-
-        def complete() -> Shown | None:
-            done = [shown for shown in self.replies(question) if shown.element("citebot_delete")]
-            return done[number - 1] if len(done) >= number else None
-
-        await self.slack.until(complete, timeout=timeout)
-        await self.slack.settled()
-        found = complete()
-        assert found is not None
-        return found
-
-    def stored(self) -> list[Any]:
-        """The answers in the database."""
-        with self.bot.database.read() as tx:
-            return list(answers.recent(tx, 10))
-
-
 @pytest.fixture
 async def slack_bot(
     tmp_path: Path, plugin_manager: Callable[..., Any], citebot_settings: Callable[..., Any]
@@ -150,10 +89,10 @@ async def slack_bot(
 
 
 @pytest.fixture
-async def team(slack_bot: Citebot, tmp_path: Path) -> AsyncIterator[SlackTeam]:
-    """The company at work."""
+async def team(slack_bot: Citebot, tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[SlackTeam]:
+    """The company at work; an indirect parameter is further settings of the platform."""
     async with FakeSlack(speed=60) as slack:
-        made = SlackTeam(slack, slack_bot)
+        made = SlackTeam(slack, slack_bot, **getattr(request, "param", {}))
         places = {"team": slack.workspace.id, "lobby": made.lobby.id}
         now = datetime(2026, 3, 1, tzinfo=UTC).isoformat()
         rows = [
@@ -173,5 +112,20 @@ async def team(slack_bot: Citebot, tmp_path: Path) -> AsyncIterator[SlackTeam]:
             sources.add(tx, name="handbook", type="jsonl", settings={"path": str(path)})
         await slack_bot.sync("handbook")
         await slack_bot.feeder.catch_up()
+        async with made.working():
+            yield made
+
+
+@pytest.fixture
+async def discord_team(slack_bot: Citebot, tmp_path: Path) -> AsyncIterator[Any]:
+    """The same company at work in Discord."""
+    pytest.importorskip("discord")
+    from discord_team import DiscordTeam, furnish
+
+    from citebot.testing.discord import FakeDiscord
+
+    async with FakeDiscord(speed=60, rates=False) as discord:
+        made = DiscordTeam(discord, slack_bot)
+        await furnish(made, tmp_path)
         async with made.working():
             yield made

@@ -8,9 +8,11 @@ import pytest
 
 pytest.importorskip("slack_bolt")
 
+from citebot.answering import texts
+from citebot.errors import StorageError
 from citebot.storage import audit
 from citebot.testing.slack import Shown
-from citebot_connectors.platforms.slack.manifest import SHORTCUT, chosen, scopes_of
+from citebot_connectors.platforms.slack.manifest import ASK_SHORTCUT, SHORTCUT, chosen, scopes_of
 from citebot_connectors.platforms.slack.private import ALONE, SHARE
 
 PARKING = "What does the parking permit cost?"
@@ -19,7 +21,7 @@ SALARY = "What is the salary of a director?"
 
 @pytest.fixture(autouse=True)
 def offered(team: Any) -> None:
-    team.app.commands, team.app.shortcuts = frozenset({"/ask"}), frozenset({SHORTCUT})
+    team.app.commands, team.app.shortcuts = frozenset({"/ask"}), frozenset({SHORTCUT, ASK_SHORTCUT})
 
 
 async def whispered(team: Any, user: Any, where: Any, action: str, *, thread: str = "") -> Shown:
@@ -76,6 +78,38 @@ async def test_item_15_a_message_is_asked_about_from_its_menu(team: Any) -> None
     assert "40 euros" in (await whispered(team, team.alice, team.general, SHARE)).text
 
 
+async def test_item_15_the_shortcut_that_is_everywhere_asks_in_private(team: Any) -> None:
+    await team.slack.shortcut(team.alice, ASK_SHORTCUT)
+    modal = await team.slack.until(lambda: team.slack.modal(team.alice))
+    assert modal.body["title"]["text"] == "Ask a question"
+    outcome = await team.slack.submit(team.alice, modal, {"question": SALARY})
+    assert outcome.acked
+    assert team.slack.modal(team.alice) is None
+    direct = team.slack.direct(team.alice, team.app)
+    (answer,) = await team.slack.until(lambda: team.slack.messages(direct), timeout=30)
+
+    assert "9000" in answer.text
+    assert SALARY in answer.text
+    assert not answer.element(SHARE)
+    assert [m for where in (team.general, team.board) for m in team.slack.messages(where)] == []
+
+
+async def test_item_15_a_question_that_cannot_be_stored_stays_in_the_modal(
+    team: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(inbound: object) -> int:
+        raise StorageError("The database cannot be written: disk full.")
+
+    await team.slack.shortcut(team.alice, ASK_SHORTCUT)
+    modal = await team.slack.until(lambda: team.slack.modal(team.alice))
+    monkeypatch.setattr(team.desk, "accept", full)
+    await team.slack.submit(team.alice, modal, {"question": PARKING})
+
+    assert team.slack.modal(team.alice).errors == {
+        "question": "I could not save your question. Please ask again in a moment."
+    }
+
+
 async def test_item_18_a_question_is_stored_before_it_is_acknowledged(team: Any) -> None:
     kept: list[bool] = []
     accept = team.desk.accept
@@ -107,6 +141,15 @@ async def test_item_21_nothing_is_offered_to_whom_nothing_more_is_open(team: Any
     await team.slack.settled()
 
     assert [one for one in team.replies(question, seen_by=team.bob) if one.only_for] == []
+
+
+async def test_item_24_slack_is_not_searched_unless_it_is_turned_on(team: Any) -> None:
+    await team.slack.say(team.bob, team.general, "The bicycle cellar opens with the code 7431.")
+    answer = await team.answer(await team.ask(team.alice, team.general, "Which code opens the bicycle cellar?"))
+
+    assert "7431" not in answer.text
+    assert texts.LIVE_UNSEARCHED not in answer.text
+    assert team.slack.calls("assistant.search.context") == []
 
 
 async def test_item_25_what_admins_do_and_what_was_withheld_is_on_record(team: Any) -> None:

@@ -131,6 +131,23 @@ async def test_more_rights_than_needed_are_pointed_out(slack: FakeSlack) -> None
     assert spare.what.endswith("files:write")
 
 
+async def test_the_search_is_looked_at_where_it_is_on(slack: FakeSlack, app: App) -> None:
+    on = chosen([], search=True)
+    searching = settings(slack, app, live_search="true")
+    (found,) = await wrong(searching, on)
+    assert "The scope search:read.public is missing, to search public channels as whoever asks (search)." in found
+
+    able = slack.add_app("able", scopes=scopes_of(on), events=events_of(on))
+    searching = settings(slack, able, live_search="true")
+    assert await wrong(searching, on) == []
+    assert "Search: public channels, as whoever asks, by words and by meaning" in [
+        finding.what for finding in await examined(searching, on)
+    ]
+    slack.faults.error("assistant.search.info", "internal_error")
+    assert "is refused: internal_error" in (await wrong(searching, on))[0]
+    assert [one.what for one in await examined(settings(slack, able)) if one.what.startswith("Search")] == []
+
+
 async def test_tokens_of_two_apps_are_noticed(slack: FakeSlack, app: App) -> None:
     other = slack.add_app("other", scopes=scopes_of(ALL))
     (found,) = await wrong(settings(slack, app, app_token=other.app_token))

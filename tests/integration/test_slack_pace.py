@@ -16,13 +16,13 @@ import pytest
 
 pytest.importorskip("slack_bolt")
 
+from citebot.conversing.pacing import Lane
 from citebot.errors import CannotShow, Retry
 from citebot.model import Conversation
 from citebot.ports import Outbound
 from citebot.testing.slack import Channel, FakeSlack
 from citebot_connectors.platforms.slack.calling import Web
 from citebot_connectors.platforms.slack.outlet import Outlet
-from citebot_connectors.platforms.slack.pacing import Lane
 from citebot_connectors.platforms.slack.private import respond
 from citebot_connectors.platforms.slack.texts import texts_for
 from citebot_connectors.platforms.slack.threads import Threads

@@ -20,8 +20,10 @@ from citebot.testing.slack.events import SUBSCRIPTIONS
 from citebot_connectors.platforms.slack import manifest as module
 from citebot_connectors.platforms.slack.app import MEMBERSHIP
 from citebot_connectors.platforms.slack.manifest import (
+    ASK_SHORTCUT,
     BASE,
     FEATURES,
+    SEARCH,
     SHORTCUT,
     as_yaml,
     chosen,
@@ -31,6 +33,7 @@ from citebot_connectors.platforms.slack.manifest import (
 )
 
 ALL = chosen([])
+EVERY = chosen([], search=True)
 CONNECTOR = Path(module.__file__).parent
 BY_NAME = re.compile(
     r'"((?:chat|conversations|users|views|assistant|agents|auth|reactions|files|usergroups)\.[A-Za-z.]+)"'
@@ -55,15 +58,15 @@ def run(*words: str) -> Result:
 def test_every_method_that_is_called_is_allowed_by_the_scopes_of_all_features() -> None:
     methods = called_methods()
     assert {"chat.postMessage", "users.info", "conversations.members", "views.publish"} <= methods
-    scopes = {*scopes_of(ALL)}
+    scopes = {*scopes_of(EVERY)}
     bot = [METHODS[name] for name in methods if METHODS[name].kind == "bot"]
     assert [method.name for method in bot if method.scopes and not scopes & {*method.scopes}] == []
 
 
 def test_no_scope_is_asked_for_that_nothing_needs() -> None:
-    by_events = {SUBSCRIPTIONS.get(event, "") for event in events_of(ALL)}
+    by_events = {SUBSCRIPTIONS.get(event, "") for event in events_of(EVERY)}
     by_methods = {scope for name in called_methods() for scope in METHODS[name].scopes}
-    needless = {*scopes_of(ALL)} - by_events - by_methods
+    needless = {*scopes_of(EVERY)} - by_events - by_methods
     assert needless == {"commands", "users:read.email"}  # the first offers the command, the second is read from answers
     assert '"email"' in (CONNECTOR / "people.py").read_text("utf-8")
 
@@ -92,6 +95,17 @@ def test_a_feature_that_is_left_out_asks_for_nothing_of_its_own(name: str) -> No
     assert name not in chosen(others)
 
 
+def test_the_search_is_asked_for_only_where_it_is_on() -> None:
+    assert {*EVERY} - {*ALL} == {SEARCH}
+    assert {*scopes_of(EVERY)} - {*scopes_of(ALL)} == {"search:read.public"}
+    assert SEARCH in chosen(["dm"], search=True)
+    for on in ("false", "true"):
+        made = CliRunner().invoke(
+            cli, ['--set=plugins.enabled=["slack"]', f"--set=platform.slack.live_search={on}", "slack", "manifest"]
+        )
+        assert ("search:read.public" in made.stdout) == (on == "true")
+
+
 def test_mentions_alone_read_no_messages() -> None:
     assert chosen([BASE]) == (BASE,)
     assert [scope for scope in scopes_of([BASE]) if scope.endswith(":history")] == []
@@ -111,7 +125,8 @@ def test_the_manifest_of_all_features_for_socket_mode() -> None:
     assert offered["agent_view"]["suggested_prompts"] == [{"title": "What can I ask you?", "message": "help"}]
     assert [(one["command"], one["should_escape"]) for one in offered["slash_commands"]] == [("/ask", False)]
     assert [(s["name"], s["type"], s["callback_id"]) for s in offered["shortcuts"]] == [
-        ("Ask about this", "message", SHORTCUT)
+        ("Ask about this", "message", SHORTCUT),
+        ("Ask Citebot", "global", ASK_SHORTCUT),
     ]
     assert settings["socket_mode_enabled"]
     assert settings["interactivity"] == {"is_enabled": True}

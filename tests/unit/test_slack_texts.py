@@ -29,9 +29,10 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "the model wants fewer calls": ("cannot_write",),
     "the draft has no valid citation": ("unsupported", "unsupported_closest"),
     "the reranker is down": ("simple_ranking",),
+    "the search of Slack is down": ("live_unsearched",),
     "the embedder is down": ("keywords_only",),
     "the model of the vectors was changed": (),
-    "the index is down": ("search_down", "given_up", "ask_again"),
+    "the index is down": ("search_down", "given_up", "ask_again", "standby"),
     "part of the index is down": ("partial_index",),
     "the index takes no more documents": (),
     "the inbox cannot be written": ("not_saved",),
@@ -47,7 +48,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
 }
 # Where Slack has room for so many characters.
 ROOM = {
-    24: ("why_title", "ask_title", "ask_submit", "send", "cancel", "settings_title", "settings_save"),
+    24: ("why_title", "ask_title", "question_title", "ask_submit", "send", "cancel", "settings_title", "settings_save"),
     75: ("helpful", "not_helpful", "delete", "ask_again", "share", "remove_answer", "keep_answer"),
     150: ("home_title", "how_heading", "sources_heading", "privacy_heading", "ask_example"),
     300: ("delete_confirm",),
@@ -124,7 +125,9 @@ SAYINGS: dict[str, Callable[[], str]] = {
     "broken off": lambda: core.BROKEN_OFF,
     "keywords": lambda: core.KEYWORDS_ONLY,
     "partial": lambda: core.PARTIAL_INDEX,
+    "standby": lambda: core.standby(130),
     "ranking": lambda: core.SIMPLE_RANKING,
+    "live search": lambda: core.LIVE_UNSEARCHED,
     "stopped early": lambda: core.STOPPED_EARLY,
     "stopped": lambda: core.STOPPED,
     "too slow": lambda: core.TOO_SLOW,
@@ -170,7 +173,7 @@ def test_everything_the_core_says_by_itself_is_among_the_sayings() -> None:
         *("question_cut", "groups_unchecked", "readers_unchecked", "unknown", "unsupported", "cannot_write"),
         *("older_version", "_listed", "over_budget", "_marks", "source_old", "_duration", "asked_at"),
         *("searching", "reading", "not_read", "read_in_part"),
-        *("open_to_all", "will_update", "not_back", "_followed", "busy", "is_busy"),
+        *("standby", "open_to_all", "will_update", "not_back", "_followed", "busy", "is_busy"),
     }
 
 

@@ -14,6 +14,7 @@ from citebot.answering.evidence import RecentVectors, SentenceVectors
 from citebot.answering.fuse import Fusion, Weights
 from citebot.answering.hooks import Hooks
 from citebot.answering.lexical import Lexical
+from citebot.answering.live import Live, merged
 from citebot.answering.load import LOADED, Loaded, Loader
 from citebot.answering.rerank import Reranking
 from citebot.answering.retrieve import Retrieved, Retriever
@@ -22,7 +23,7 @@ from citebot.answering.trace import Trace
 from citebot.answering.versions import Versions
 from citebot.budgets import Grant
 from citebot.model import Question, ScoredPassage
-from citebot.ports import Embedder, Index, IndexHits, Reranker, Used
+from citebot.ports import Embedder, IndexHits, Reranker, Searchable, Used
 from citebot.settings import AnsweringSettings
 from citebot.storage import Database
 
@@ -63,8 +64,9 @@ class Gathering:
         self,
         *,
         database: Database,
-        index: Index,
+        index: Searchable,
         embedder: Embedder | None,
+        previous: Embedder | None = None,
         reranker: Reranker | None,
         hooks: Hooks,
         settings: AnsweringSettings,
@@ -78,12 +80,12 @@ class Gathering:
             sparse=settings.weight_sparse,
         )
         self._settings = settings
-        self._embedder = embedder
-        self._recent = RecentVectors()
+        self._recent: dict[str, RecentVectors] = {}
+        """By model."""
         self._hooks = hooks
         self._contextualiser = Contextualiser(context_weight=settings.context_weight)
         self._rewriting = rewriting
-        self._retriever = Retriever(index, embedder, candidates=settings.candidates)
+        self._retriever = Retriever(index, embedder, previous=previous, candidates=settings.candidates)
         self._fusion = Fusion(weights, depth=settings.candidates)
         self.loader = Loader(database, live)
         self._duplicates = NearDuplicates()
@@ -99,8 +101,12 @@ class Gathering:
         limit: int = LOADED,
         grant: Grant | None = None,
         rewrite: Begin | None = None,
+        live: Live | None = None,
     ) -> Found:
-        """Contextualise, retrieve, fuse, load, rerank. With `rewrite` a model may be asked what the question means."""
+        """Contextualise, retrieve, fuse, load, rerank. With `rewrite` a model may be asked what the question means.
+
+        `live` begins; what it finds is not waited for.
+        """
         with trace.stage("contextualise") as facts:
             standalone = await self._contextualiser.run(question)
             facts |= {"turns": len(question.history), "leans": standalone.leans}
@@ -109,6 +115,8 @@ class Gathering:
                 ruled, standalone = standalone, await self._rewriting.run(question, standalone, begin=rewrite)
                 facts |= {"rewritten": standalone is not ruled, "model_ms": round(trace.elapsed_ms() - asked, 2)}
             facts["terms"] = len(standalone.terms)
+        if live is not None:
+            live.begin(standalone.text)
         with trace.stage("retrieve") as facts:
             retrieved = await self._retriever.run(question, standalone) if question.audience.principals else _NOTHING
             facts |= {name: len(scores) for name, scores in retrieved.hits.legs.items()}
@@ -128,17 +136,28 @@ class Gathering:
         return Found(standalone, retrieved, ranked.passages, (*retrieved.notes, *ranked.notes))
 
     async def run(
-        self, question: Question, trace: Trace, *, grant: Grant | None = None, rewrite: Begin | None = None
+        self,
+        question: Question,
+        trace: Trace,
+        *,
+        grant: Grant | None = None,
+        rewrite: Begin | None = None,
+        live: Live | None = None,
     ) -> Gathered:
-        """Search, then drop copies and superseded versions, and decide."""
-        found = await self.search(question, trace, grant=grant, rewrite=rewrite)
-        sentence_vectors = SentenceVectors(self._embedder if found.retrieved.vector else None, self._recent)
+        """Search, then drop copies and superseded versions, add what `live` has found, and decide."""
+        live = live or Live(question)
+        found = await self.search(question, trace, grant=grant, rewrite=rewrite, live=live)
         with trace.stage("collapse") as facts:
             lexical = Lexical(found.standalone.terms, found.passages)
             single = await self._duplicates.run(found.passages, lexical)
             current = await self._versions.run(single, lexical)
             facts |= {"copies": len(found.passages) - len(single), "superseded": len(current.superseded)}
         passages, notes = await self.open_now(question, current.passages[: self._settings.passages], trace)
+        messages = await self._messages(question, live, trace)
+        passages = merged(passages, messages, lexical, most=self._settings.passages)
+        embedder = found.retrieved.embedder
+        recent = self._recent.setdefault(embedder.model_id if embedder else "", RecentVectors())
+        sentence_vectors = SentenceVectors(embedder, recent, keep=not messages)
         with trace.stage("decide") as facts:
             decision = await self._decider.run(
                 found.standalone,
@@ -157,7 +176,7 @@ class Gathering:
             passages=passages,
             decision=decision,
             sentence_vectors=sentence_vectors,
-            notes=(*found.notes, *notes),
+            notes=(*found.notes, *notes, *live.notes),
             version_notes=current.notes,
         )
 
@@ -170,6 +189,17 @@ class Gathering:
             left = tuple(hit for hit in passages if hit.passage.id in checked.readable)
             facts["hidden"] = len(passages) - len(left)
         return left, [texts.readers_unchecked(checked.silent)] if checked.silent else []
+
+    async def _messages(self, question: Question, live: Live, trace: Trace) -> Sequence[ScoredPassage]:
+        """What was found at this moment where the question was asked."""
+        if not live.begun:
+            return ()
+        with trace.stage("live_search") as facts:
+            waited = trace.elapsed_ms()
+            messages = await live.found()
+            facts |= {"found": len(messages), "withheld": live.withheld}
+            facts["model_ms"] = round(trace.elapsed_ms() - waited, 2)
+        return await self._hooked(question, Loaded(messages), trace) if messages else ()
 
     async def _hooked(self, question: Question, loaded: Loaded, trace: Trace) -> Sequence[ScoredPassage]:
         with trace.stage("passages_found") as facts:

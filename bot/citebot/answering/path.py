@@ -18,6 +18,7 @@ from citebot.answering.closing import amended, closest_documents, titles_of
 from citebot.answering.contextualise import strip_speaker
 from citebot.answering.gather import Gathered, Gathering
 from citebot.answering.hooks import Hooks, NoHooks
+from citebot.answering.live import Ask, Live
 from citebot.answering.load import LOADED
 from citebot.answering.rewriting import Rewriting
 from citebot.answering.sink import clean, clean_inline
@@ -37,7 +38,7 @@ from citebot.model import (
     Status,
     TextDelta,
 )
-from citebot.ports import Embedder, GenerationRequest, Generator, Index, Reranker, Rewrites, Used, unmetered
+from citebot.ports import Embedder, GenerationRequest, Generator, Reranker, Rewrites, Searchable, Used, unmetered
 from citebot.settings import AnsweringSettings, BudgetSettings
 from citebot.storage import Database, answers, sources
 
@@ -68,6 +69,7 @@ class _Run:
     notes: list[str] = field(default_factory=list)
     grant: Grant | None = None
     gathered: Gathered | None = None
+    live: Live | None = None
     page: Page | None = None
     kept: bool = False
 
@@ -79,8 +81,9 @@ class AnswerPath:
         self,
         *,
         database: Database,
-        index: Index,
+        index: Searchable,
         embedder: Embedder | None,
+        previous: Embedder | None = None,
         reranker: Reranker | None,
         generator: Generator,
         settings: AnsweringSettings,
@@ -101,6 +104,7 @@ class AnswerPath:
             database=database,
             index=index,
             embedder=embedder,
+            previous=previous,
             reranker=reranker,
             hooks=self._hooks,
             settings=settings,
@@ -131,13 +135,20 @@ class AnswerPath:
         return hidden and gathered.decision.confidence >= self._settings.threshold
 
     async def answer(
-        self, question: Question, *, stop: asyncio.Event | None = None, keep: Keep | None = None
+        self,
+        question: Question,
+        *,
+        stop: asyncio.Event | None = None,
+        keep: Keep | None = None,
+        ask: Ask | None = None,
     ) -> AsyncGenerator[AnswerEvent, None]:
         """Events up to `Done`. Setting `stop` ends the text where it is; so does closing the iterator, without `Done`.
 
-        `keep` stores the answer; without one it is stored here. It is called once, before `Done`.
+        `keep` stores the answer; without one it is stored here. It is called once, before `Done`. `ask` searches where
+        the question was asked.
         """
         run = self._begin(question)
+        live = run.live = Live(run.question, ask)
         try:
             async with aclosing(self._events(run, stop)) as events:
                 async for event in events:
@@ -150,6 +161,7 @@ class AnswerPath:
                     run.notes.append(texts.STOPPED)
                     await asyncio.shield(self._store(run, self._partial(run), keep))
             finally:
+                live.end()
                 if run.grant is not None:
                     await run.grant.settle()
 
@@ -167,7 +179,9 @@ class AnswerPath:
         if not grant.pays_for(self._generator):
             run.question = replace(run.question, over_budget=True)
         rewrite = partial(self._begin_call, run, "rewrite")
-        gathered = run.gathered = await self._gathering.run(run.question, run.trace, grant=grant, rewrite=rewrite)
+        gathered = run.gathered = await self._gathering.run(
+            run.question, run.trace, grant=grant, rewrite=rewrite, live=run.live
+        )
         run.notes += gathered.notes
         if stop is not None and stop.is_set():
             yield Done(self._answer(run, texts.STOPPED_EARLY))
@@ -227,7 +241,8 @@ class AnswerPath:
         ids = [hit.passage.id for hit in gathered.passages]
         with run.trace.stage("recheck") as facts:
             checked = await self._gathering.loader.still_readable(run.question, ids)
-            readable = checked.readable
+            # Messages were found a moment ago, and whoever sees the end is looked at again.
+            readable = checked.readable | {hit.passage.id for hit in gathered.passages if hit.passage.is_live}
             facts["withdrawn"] = len(set(ids) - readable)
         if checked.silent:
             run.notes.append(texts.readers_unchecked(checked.silent))

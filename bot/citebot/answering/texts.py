@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ NOTHING_FOUND = "I don't know: I found nothing about this in the documents that 
 KEYWORDS_ONLY = "keyword search only"
 PARTIAL_INDEX = "part of the index did not answer"
 SIMPLE_RANKING = "simple ranking used"
+LIVE_UNSEARCHED = "chat messages were not searched"
 STOPPED_EARLY = "Stopped before anything was written."
 STOPPED = "stopped before it was finished"
 TOO_SLOW = "cut off: writing took too long"
@@ -104,6 +106,11 @@ def over_budget(numbers: Sequence[int]) -> str:
 def source_old(source: str, age: timedelta) -> str:
     """A cited source was not read for longer than it should."""
     return f"{source} last read {_duration(age)} ago"
+
+
+def standby(seconds: float) -> str:
+    """The index is down and its standby answered, which was last seen to hold everything so long ago."""
+    return f"answers may miss the latest {max(1, math.ceil(seconds / 60))} min"
 
 
 def open_to_all(titles: Sequence[str]) -> str:

@@ -38,6 +38,7 @@ class Handlers:
     actions: Mapping[str, Handler]
     """Of buttons."""
     shortcuts: Mapping[str, Handler]
+    """Of messages, and those that are everywhere."""
     commands: Mapping[str, Shows]
     """Each returns what is said to whoever typed it."""
     views: Mapping[str, Submits]
@@ -73,7 +74,7 @@ def build_app(web: Web, handlers: Handlers, *, signing_secret: str) -> AsyncApp:
     for name, done in handlers.actions.items():
         app.action(name)(_action(done))
     for name, done in handlers.shortcuts.items():
-        app.message_shortcut(name)(_action(done))
+        app.shortcut(name)(_action(done))
     for name, shown in handlers.commands.items():
         app.command(name)(_command(shown))
     for name, submitted in handlers.views.items():

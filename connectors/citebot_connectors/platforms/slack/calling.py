@@ -12,9 +12,9 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from citebot.conversing.pacing import Lane
 from citebot.errors import CannotShow, CitebotError, Retry
 from citebot_connectors.platforms.slack.names import Names
-from citebot_connectors.platforms.slack.pacing import Lane
 
 Body = dict[str, Any]
 TIMEOUT = 10

@@ -32,13 +32,16 @@ SHAPES = {"json": as_json, "yaml": as_yaml, "link": as_link}
 def features_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--features` to a command."""
     names = ", ".join(FEATURES)
-    words = f"What the app can do, with commas between: {names}.  [default: all; mentions are always in]"
+    words = (
+        f"What the app can do, with commas between: {names}.  "
+        "[default: all but search, which the setting live_search adds; mentions are always in]"
+    )
     return click.option("--features", metavar="NAMES", default="", help=words)(command)
 
 
-def named(features: str) -> tuple[str, ...]:
-    """The features of a line with commas."""
-    return chosen([name for part in features.split(",") if (name := part.strip())])
+def named(features: str, settings: SlackSettings) -> tuple[str, ...]:
+    """The features of a line with commas, and those that settings turn on."""
+    return chosen([name for part in features.split(",") if (name := part.strip())], search=settings.live_search)
 
 
 @click.group("slack")
@@ -72,7 +75,7 @@ def print_manifest(invocation: Invocation, features: str, *, name: str, http: st
     """
     settings = settings_of(invocation)
     made = manifest(
-        named(features),
+        named(features, settings),
         name=name,
         http=http,
         several=several,
@@ -98,7 +101,8 @@ def examine(ctx: click.Context, features: str, *, as_json: bool) -> None:
     """
     from citebot.cli.output import print_findings, print_json
 
-    found = asyncio.run(_examine(settings_of(ctx.obj), named(features)))
+    settings = settings_of(ctx.obj)
+    found = asyncio.run(_examine(settings, named(features, settings)))
     if as_json:
         print_json([{"ok": finding.ok, "what": finding.what, "fix": finding.fix} for finding in found])
     else:

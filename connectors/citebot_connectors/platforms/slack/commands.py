@@ -1,4 +1,4 @@
-"""The command, “Ask about this”, and what is shared from, or taken into, what one person sees alone."""
+"""The command, the shortcuts that ask, and what is shared from, or taken into, what one person sees alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from citebot.conversing import Texts
 from citebot.conversing.asking import Alone, Asking
-from citebot.conversing.forms import QUESTION, QUESTION_MOST, Form, about_form
+from citebot.conversing.forms import QUESTION, QUESTION_MOST, Form, about_form, question_form
 from citebot.conversing.orders import Order, Orders
 from citebot.conversing.reception import Reception
 from citebot_connectors.platforms.slack.blocks import context, filled, modal, section
@@ -68,8 +68,15 @@ class Commands:
         view = modal(about_form(texts, said=bool(text)), callback=ABOUT, carried=carried, above=above, below=below)
         await self._web.write("views.open", trigger_id=body["trigger_id"], view=view)
 
+    async def anything(self, body: Body) -> None:
+        """The shortcut that is everywhere: a modal for a question, which is answered in a direct message."""
+        texts = self._at.texts_of((await self._at.people.member_or_guest(body["user"]["id"])).locale)
+        carried, below = _carried(channel="", address="", text=""), [context(escaped(texts.ask_private))]
+        view = modal(question_form(texts), callback=ABOUT, carried=carried, below=below)
+        await self._web.write("views.open", trigger_id=body["trigger_id"], view=view)
+
     async def asked_about(self, body: Body) -> Body | None:
-        """That modal was sent."""
+        """One of these modals was sent."""
         view = body["view"]
         carried: dict[str, str] = json.loads(view["private_metadata"])
         alone = self._alone(body["user"]["id"], carried["channel"], carried["address"], f"about:{view['id']}")

@@ -32,6 +32,7 @@ PAGE = 200
 PAGES = 10
 SHOWN = 8
 """Channels that are named; of more only the number."""
+SEARCH_SCOPE = "search:read.public"
 
 
 @dataclass(slots=True)
@@ -127,6 +128,8 @@ class Doctor:
         await self._find_app(client, str(answer["user_id"]))
         for finding in self._scopes():
             yield finding
+        if self.settings.live_search and SEARCH_SCOPE in self._seen.granted:
+            yield await self._search(client)
         if "channels:read" in self._seen.granted:
             async for finding in self._channels(client):
                 yield finding
@@ -158,6 +161,14 @@ class Doctor:
             text = f"More scopes than Citebot ever uses: {', '.join(spare)}"
             found.append(Finding(ok=True, what=text, fix=f"Take them away ({page}) and install the app again."))
         return found
+
+    async def _search(self, client: AsyncWebClient) -> Finding:
+        try:
+            how = await client.assistant_search_info()
+        except UNANSWERED as error:
+            return refused(self.settings, "bot_token", error)
+        meant = "by words and by meaning" if how.get("is_ai_search_enabled") else "by words"
+        return Finding(ok=True, what=f"Search: public channels, as whoever asks, {meant}")
 
     async def _channels(self, client: AsyncWebClient) -> AsyncIterator[Finding]:
         kinds = "public_channel,private_channel" if "groups:read" in self._seen.granted else "public_channel"

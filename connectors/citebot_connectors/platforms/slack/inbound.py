@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from citebot.conversing.chat import Said, Us
 from citebot.conversing.hearing import Hearing
 from citebot.conversing.people import People
 from citebot.model import Attachment
+from citebot.ports import News
 from citebot_connectors.platforms.slack.calling import Body, Web
 from citebot_connectors.platforms.slack.files import Files
+from citebot_connectors.platforms.slack.live import Live
 from citebot_connectors.platforms.slack.outlet import Outlet
 from citebot_connectors.platforms.slack.paging import next_cursor
 from citebot_connectors.platforms.slack.threads import SPOKEN, Threads, said_of
@@ -22,10 +24,11 @@ PAGE = 200
 class Room:
     """One workspace as the core talks with it: `citebot.conversing.chat.Chat`."""
 
-    def __init__(self, web: Web, threads: Threads, outlet: Outlet) -> None:
+    def __init__(self, web: Web, threads: Threads, outlet: Outlet, live: Live | None) -> None:
         self._web = web
         self._threads = threads
         self._outlet = outlet
+        self._live = live
         self._files = Files(web)
 
     async def us(self) -> Us:
@@ -40,6 +43,8 @@ class Room:
 
     def asked_by(self, said: Said) -> None:
         self._outlet.remember_asker(said.channel, said.id, said.author)
+        if self._live is not None:
+            self._live.keep(said)
 
     async def post(self, channel: str, text: str) -> str:
         return str(
@@ -57,17 +62,21 @@ class Room:
         else:
             await self._web.write("chat.postEphemeral", **where, user=said.author)
 
-    async def withdraw(self, said: Said, question: str) -> None:
-        await self._outlet.withdraw(said.channel, said.root, question)
+    async def withdraw(self, said: Said) -> None:
+        for ts in await self._outlet.answers_to(said.channel, said.root, said.id):
+            await self._outlet.delete(said.channel, ts)
 
 
 class Events:
     """Handlers of events, whichever way they came in."""
 
-    def __init__(self, web: Web, people: People, hearing: Hearing) -> None:
+    def __init__(
+        self, web: Web, people: People, hearing: Hearing, *, spread: Callable[[News], Awaitable[None]]
+    ) -> None:
         self._web = web
         self._people = people
         self._hearing = hearing
+        self._spread = spread
 
     async def mention(self, body: Body) -> None:
         """`app_mention`; a `message` event about the same message comes too where we get these."""
@@ -89,11 +98,15 @@ class Events:
 
     async def membership(self, body: Body) -> None:
         """Somebody came or went, or the channel is another one now."""
-        self._people.forget_channel(_id(body["event"].get("channel")))
+        channel = _id(body["event"].get("channel"))
+        self._people.forget_channel(channel)
+        await self._spread(News("channel", (await self._web.identity()).team, channel))
 
     async def person_changed(self, body: Body) -> None:
         """What is known of a user may be wrong."""
-        self._people.forget_member(_id(body["event"].get("user")))
+        user = _id(body["event"].get("user"))
+        self._people.forget_member(user)
+        await self._spread(News("person", (await self._web.identity()).team, user))
 
     async def stopped(self, body: Body) -> None:
         """The native stop button."""

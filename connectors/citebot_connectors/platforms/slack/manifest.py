@@ -15,6 +15,9 @@ Manifest = dict[str, Any]
 COMMAND = "/ask"
 SHORTCUT = "citebot_ask_about"
 """Callback id of “Ask about this”."""
+ASK_SHORTCUT = "citebot_ask"
+"""Callback id of “Ask Citebot”."""
+SHORTCUT_MOST = 24
 PATH = "/slack/events"
 """Where Slack posts everything in mode `http`."""
 INSTALL_PATH, REDIRECT_PATH = "/slack/install", "/slack/oauth_redirect"
@@ -42,6 +45,8 @@ class Feature:
 
 BASE = "mentions"
 """Nothing works without it."""
+SEARCH = "search"
+"""In only where `platform.slack.live_search` is on."""
 FEATURES: Mapping[str, Feature] = {
     BASE: Feature(
         "answers in a thread where the app is mentioned",
@@ -105,18 +110,23 @@ FEATURES: Mapping[str, Feature] = {
         {"commands": f"to offer {COMMAND}"},
     ),
     "shortcut": Feature(
-        "“Ask about this” in the menu of a message",
-        {"commands": "to offer “Ask about this”"},
+        "“Ask about this” in the menu of a message, “Ask Citebot” in Slack's search and beside the message field",
+        {"commands": "to offer “Ask about this” and “Ask Citebot”"},
+    ),
+    SEARCH: Feature(
+        "public channels are searched too, as whoever asks (setting live_search)",
+        {"search:read.public": "to search public channels as whoever asks"},
     ),
 }
 
 
-def chosen(names: Collection[str]) -> tuple[str, ...]:
-    """The features of some names, with what all of them need; none named means all."""
+def chosen(names: Collection[str], *, search: bool = False) -> tuple[str, ...]:
+    """The features of some names, with what all of them need; none named means all but the search."""
     unknown = [name for name in names if name not in FEATURES]
     if unknown:
         raise WrongUse(f"There is no feature “{unknown[0]}”; there are {', '.join(FEATURES)}.")
-    return tuple(name for name in FEATURES if name == BASE or not names or name in names)
+    always = {BASE, *([SEARCH] if search else [])}
+    return tuple(name for name in FEATURES if name in always or name in names or not (names or name == SEARCH))
 
 
 def scopes_of(features: Sequence[str]) -> tuple[str, ...]:
@@ -193,7 +203,11 @@ def _offered(
         offered["slash_commands"] = [asks | ({"url": address} if address else {}) | usage]
     if "shortcut" in features:
         about = {"name": "Ask about this", "type": "message", "callback_id": SHORTCUT}
-        offered["shortcuts"] = [about | {"description": "Ask a question about a message; only you see the answer"}]
+        anything = {"name": f"Ask {name}"[:SHORTCUT_MOST], "type": "global", "callback_id": ASK_SHORTCUT}
+        offered["shortcuts"] = [
+            about | {"description": "Ask a question about a message; only you see the answer"},
+            anything | {"description": "Ask a question; only you see the answer"},
+        ]
     return offered
 
 

@@ -24,7 +24,6 @@ from citebot_connectors.platforms.slack.threads import EVENT_TYPE, Threads, payl
 log = structlog.get_logger("citebot.slack")
 
 KEPT = 10_000
-GONE = "The question was deleted."
 TOO_MANY = "Slack wants fewer streams now."
 PLAIN = {"unfurl_links": False, "unfurl_media": False, "link_names": False, "parse": "none"}
 FINAL = frozenset({"account_inactive", "token_revoked", "not_in_channel", "channel_not_found", "is_archived"})
@@ -52,25 +51,18 @@ class Outlet:
         self._threads = threads
         self._texts = texts
         self._now = now
-        self._unsure: set[str] = set()
         self._unmarked: set[str] = set()
         self._askers: dict[tuple[str, str], str] = {}
-        self._withdrawn: dict[tuple[str, str], None] = {}
         self._processing: set[tuple[str, str]] = set()
         self._agent = True
 
     # -- messages -------------------------------------------------------------------------------------------------
 
     async def post(self, to: Outbound, message: Message, *, key: str) -> str:
-        """Send it; a key of which we do not know whether it was sent is looked for first."""
-        self._refuse_withdrawn(to)
-        if key in self._unsure and (found := await self.find(to, key=key)) is not None:
-            await self.edit(to, found, message)
-            return found
+        """Send it."""
         drawn = self._drawing(to).message(message)
         sent = await self._send(
             "chat.postMessage",
-            key,
             channel=to.conversation.id,
             thread_ts=thread_of(to),
             metadata=mark(to, key),
@@ -78,14 +70,10 @@ class Outlet:
             **PLAIN,
         )
         await self._settle(to)
-        if self._is_withdrawn(to):  # while it was being sent
-            await self.delete(to.conversation.id, sent)
-            raise CannotShow(GONE)
         return sent
 
     async def edit(self, to: Outbound, message_id: str, message: Message) -> None:
         """Show something else in a message."""
-        self._refuse_withdrawn(to)
         drawn = self._drawing(to).message(message)
         # A stream that could not be ended has no mark yet, without which nobody finds it again.
         marked = mark(to, f"{to.idempotency_key}-0") if message_id in self._unmarked else None
@@ -115,16 +103,12 @@ class Outlet:
                 break
             if message.get("streaming_state") and not payload(message):
                 found = message["ts"]  # streams carry their key only once we have ended them, not when they died
-        self._unsure.discard(key)
         return found
 
     # -- streams --------------------------------------------------------------------------------------------------
 
     async def begin_stream(self, to: Outbound, *, key: str) -> str:
         """Begin a message that grows."""
-        self._refuse_withdrawn(to)
-        if key in self._unsure and (found := await self.find(to, key=key)) is not None:
-            return found
         if not self._web.spare("chat.startStream"):
             raise CannotShow(TOO_MANY)
         asker = await self._asker(to)
@@ -134,7 +118,6 @@ class Outlet:
         try:
             return await self._send(
                 "chat.startStream",
-                key,
                 channel=to.conversation.id,
                 thread_ts=thread_of(to),
                 recipient_user_id=asker,
@@ -149,7 +132,6 @@ class Outlet:
 
     async def extend_stream(self, to: Outbound, message_id: str, text: str) -> None:
         """Add text."""
-        self._refuse_withdrawn(to)
         try:
             await self._web.write(
                 "chat.appendStream", channel=to.conversation.id, ts=message_id, markdown_text=safe_markdown(text)
@@ -172,8 +154,6 @@ class Outlet:
             self._unmarked.add(message_id)
             raise _ended(error) from error
         await self._settle(to)
-        if self._is_withdrawn(to):
-            await self.remove(to, message_id)
 
     # -- status ---------------------------------------------------------------------------------------------------
 
@@ -222,14 +202,6 @@ class Outlet:
         """The user who asked, as far as it is known already."""
         return self._askers.get((channel, ts), "")
 
-    async def withdraw(self, channel: str, thread: str, message_id: str) -> None:
-        """A question is gone: take back what answers it, and show nothing more for it."""
-        self._withdrawn[channel, message_id] = None
-        while len(self._withdrawn) > KEPT:
-            self._withdrawn.pop(next(iter(self._withdrawn)))
-        for ts in await self.answers_to(channel, thread, message_id):
-            await self.delete(channel, ts)
-
     async def answers_to(self, channel: str, thread: str, message_id: str) -> list[str]:
         """Our messages that answer one question."""
         us = await self._web.identity()
@@ -258,19 +230,12 @@ class Outlet:
 
     # -- inside ---------------------------------------------------------------------------------------------------
 
-    async def _send(self, method: str, key: str, **arguments: Any) -> str:
-        self._unsure.add(key)
-        try:
-            sent = await self._web.post(method, **arguments)
-        except Unsure:
-            raise
-        except CitebotError:
-            self._unsure.discard(key)
-            raise
-        self._unsure.discard(key)
-        return str(sent["ts"])
+    async def _send(self, method: str, **arguments: Any) -> str:
+        return str((await self._web.post(method, **arguments))["ts"])
 
     async def _asker(self, to: Outbound) -> str:
+        if to.account:
+            return to.account
         ts = ts_of(to.reply_to)
         known = self._askers.get((to.conversation.id, ts))
         if known is None:
@@ -284,13 +249,6 @@ class Outlet:
 
     def _drawing(self, to: Outbound) -> Drawing:
         return Drawing(self._texts(to), self._now())
-
-    def _is_withdrawn(self, to: Outbound) -> bool:
-        return (to.conversation.id, to.reply_to) in self._withdrawn
-
-    def _refuse_withdrawn(self, to: Outbound) -> None:
-        if self._is_withdrawn(to):
-            raise CannotShow(GONE)
 
 
 def thread_of(to: Outbound) -> str:

@@ -15,7 +15,7 @@ from citebot.conversing.reception import Reception
 from citebot.conversing.threads import Threads as KnownThreads
 from citebot.errors import PluginError, Retry
 from citebot.model import Conversation, Helper
-from citebot.ports import Actor, Desk, Outbound, Role, Vault
+from citebot.ports import Actor, Desk, News, Outbound, Role, Vault
 from citebot_connectors.platforms.slack.actions import SAVE_ANSWER, WHY, Actions
 from citebot_connectors.platforms.slack.app import MEMBERSHIP, Handlers, build_app
 from citebot_connectors.platforms.slack.calling import Refused, Web
@@ -24,7 +24,8 @@ from citebot_connectors.platforms.slack.drawing import ASK_PEOPLE, DELETE, FEEDB
 from citebot_connectors.platforms.slack.experts import Experts
 from citebot_connectors.platforms.slack.home import Home
 from citebot_connectors.platforms.slack.inbound import Events, History, Room
-from citebot_connectors.platforms.slack.manifest import SHORTCUT
+from citebot_connectors.platforms.slack.live import Live
+from citebot_connectors.platforms.slack.manifest import ASK_SHORTCUT, SHORTCUT
 from citebot_connectors.platforms.slack.markup import MARKUP
 from citebot_connectors.platforms.slack.outlet import Outlet
 from citebot_connectors.platforms.slack.people import Directory
@@ -46,6 +47,7 @@ class Parts:
         self._now = now
         self.web = Web(token, settings.api_url)
         self.people = People(Directory(self.web, settings.people), clock=clock)
+        self.live = Live(self.web, self.people, clock=clock) if settings.live_search else None
         self._read = Threads(self.web)
         self.threads = KnownThreads(self._read.said)
         self.outlet = Outlet(self.web, self._read, texts=self._texts_to, now=now)
@@ -69,7 +71,7 @@ class Parts:
         return Reception(
             platform="slack",
             desk=desk,
-            chat=Room(self.web, self._read, self.outlet),
+            chat=Room(self.web, self._read, self.outlet, self.live),
             markup=MARKUP,
             people=self.people,
             threads=self.threads,
@@ -80,7 +82,8 @@ class Parts:
         )
 
     def _handlers(self, at: Reception, actions: Actions) -> Handlers:
-        events, commands = Events(self.web, self.people, self._hearing), Commands(at, self.web)
+        events = Events(self.web, self.people, self._hearing, spread=at.desk.spread)
+        commands = Commands(at, self.web)
         home = Home(at, self.web, texts_of=self.texts_of, suggestions=self._settings.suggestions)
         return Handlers(
             events={
@@ -101,7 +104,7 @@ class Parts:
                 SHARE: commands.share,
                 ALONE: commands.alone,
             },
-            shortcuts={SHORTCUT: commands.about},
+            shortcuts={SHORTCUT: commands.about, ASK_SHORTCUT: commands.anything},
             commands={at.command: commands.typed},
             views={WHY: actions.explain, ABOUT: commands.asked_about, SETTINGS: commands.settings},
         )
@@ -117,6 +120,13 @@ class Parts:
             heard=heard,
             now=lambda: self._now().timestamp(),
         )
+
+    def heed(self, news: News) -> None:
+        """Forget what is remembered about a channel or a user."""
+        if news.kind == "channel":
+            self.people.forget_channel(news.subject)
+        else:
+            self.people.forget_member(news.subject)
 
     async def people_for(self, conversation: Conversation, authors: Sequence[str]) -> Sequence[Helper]:
         """Whom to ask in a channel."""
@@ -141,5 +151,5 @@ class Parts:
         return texts_for(locale if self._settings.language == "auto" else self._settings.language)
 
     def _texts_to(self, to: Outbound) -> Texts:
-        asker = self.outlet.asker_of(to.conversation.id, ts_of(to.reply_to))
+        asker = to.account or self.outlet.asker_of(to.conversation.id, ts_of(to.reply_to))
         return self.texts_of(self.people.locale_of(asker))

@@ -14,7 +14,18 @@ from pydantic import BaseModel
 from citebot.conversing.tasks import Tasks
 from citebot.errors import CannotShow, PluginError
 from citebot.model import Conversation, Finding, Helper, Person, Status
-from citebot.ports import Actor, Capabilities, Desk, Message, Outbound, PartContext, Playground, Role
+from citebot.ports import (
+    Actor,
+    Capabilities,
+    Desk,
+    LivePassage,
+    Message,
+    News,
+    Outbound,
+    PartContext,
+    Playground,
+    Role,
+)
 from citebot_connectors.platforms.slack.settings import SlackSettings
 
 if TYPE_CHECKING:
@@ -73,6 +84,21 @@ class SlackPlatform:
         finally:
             await self._end()
 
+    async def run_apart(self) -> None:
+        try:
+            if self.settings.several:
+                await self._workspaces.watch()
+            else:
+                await self._parts.introduce()
+                await asyncio.Event().wait()
+        finally:
+            await self._end()
+
+    def heed(self, news: News) -> None:
+        parts = self._several.open(news.tenant) if self._several is not None else self._built
+        if parts is not None:
+            parts.heed(news)
+
     @property
     def trouble(self) -> str:
         """Why questions do not come in; empty while they do."""
@@ -125,6 +151,12 @@ class SlackPlatform:
     async def offer_alone(self, to: Outbound, answer_id: str) -> None:
         await (await self._at(to.conversation)).outlet.offer_alone(to, answer_id)
 
+    async def search_live(self, to: Outbound, asker: Person, text: str) -> Sequence[LivePassage] | None:
+        if not self.settings.live_search:
+            return None
+        live = (await self._at(to.conversation)).live
+        return await live.search(to, text) if live is not None else None
+
     async def people_for(self, conversation: Conversation, authors: Sequence[str]) -> Sequence[Helper]:
         return await (await self._at(conversation)).people_for(conversation, authors)
 
@@ -138,7 +170,7 @@ class SlackPlatform:
         except ImportError as error:
             yield Finding(ok=False, what=f"Slack needs {error.name}", fix="pip install 'citebot[slack]'")
             return
-        async for finding in Doctor(self.settings, chosen([])).examine():
+        async for finding in Doctor(self.settings, chosen([], search=self.settings.live_search)).examine():
             yield finding
 
     @staticmethod

@@ -46,6 +46,12 @@ class SlackSettings(BaseModel):
         [], max_length=3, description="Questions offered when somebody opens the app's Messages tab."
     )
 
+    live_search: bool = Field(
+        False,
+        description="Search the public channels too, with Slack's own search and as whoever asks; keeps no copy of "
+        "them. Needs the scope search:read.public.",
+    )
+
     catch_up: float = Field(
         24.0,
         ge=0,

@@ -52,6 +52,7 @@ def said_of(message: Body, us: str, channel: str, *, direct: bool = False) -> Sa
         edited=str((message.get("edited") or {}).get("ts") or ""),
         files=message.get("files") or (),
         last_reply=float(message.get("latest_reply") or 0),
+        ticket=str((message.get("assistant_thread") or {}).get("action_token") or ""),
     )
 
 

@@ -50,6 +50,11 @@ class Workspaces:
         """The parts of a workspace; raises `CannotShow` where the app is not installed."""
         return (await self._workspace(team)).parts
 
+    def open(self, team: str) -> Parts | None:
+        """The parts of a workspace, if anything was done there."""
+        workspace = self._open.get(team)
+        return workspace.parts if workspace is not None else None
+
     async def begin(self, begin: Begin) -> None:
         """Work in all workspaces; `begin` is called once for each, also for those that come later."""
         self._begin = begin
@@ -97,7 +102,8 @@ class Workspaces:
                 continue
             if installation.due(self._now()):
                 installation = await self._renewed(installation)
-            await self._at_work(team)
+            if self._begin is not None:  # else another process listens
+                await self._at_work(team)
             workspace = self._open.get(team)
             if workspace and workspace.installation != installation:
                 workspace.installation = installation
