@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -18,7 +19,10 @@ from citebot.storage import Database, curated
 
 CONVERSATION = "chat"
 """Comes from a plugin, and prints what people read."""
-OF_PLUGINS = {"elasticsearch", "slack"}
+OF_PLUGINS = {"discord", "elasticsearch", "slack"}
+
+DISCORD_TOKEN = f"{base64.b64encode(b'123456789012345678').decode()}.abc.def"
+"""As Discord writes one: what stands before the first dot is the id of the app."""
 
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -120,10 +124,15 @@ WITH_JSON: dict[str, tuple[str, ...]] = {
     "curated list": (),
     "curated remove": ("{curated}",),
     "curated show": ("{curated}",),
+    "db backup": ("{beir}/new.db",),
     "db check": (),
     "db current": (),
+    "db restore": ("{beir}/it.db", "--yes"),
+    "db restored": (),
+    "db tombstones": ("{beir}/removed.log",),
     "db upgrade": (),
     "demo": ("--once",),
+    "discord invite": (),
     "doctor": (),
     "elasticsearch plan": ("--documents", "1000000"),
     "elasticsearch privileges": (),
@@ -157,8 +166,9 @@ WITH_JSON: dict[str, tuple[str, ...]] = {
     "source trust": ("company", "open"),
     "source types": (),
 }
-NO_JSON = {CONVERSATION, "dev", "serve", "slack doctor"}
-"""A conversation; servers, whose logs are JSON lines instead; and a check that fails without tokens of Slack's."""
+NO_JSON = {CONVERSATION, "dev", "serve", "slack doctor", "index switch", "index drop"}
+"""A conversation; servers, whose logs are JSON lines instead; a check that fails without tokens of Slack's; and what an
+index can do that is built beside another (`test_cli_index.py`)."""
 EMPTY = {"audit list", "conversation list"}
 """Nothing was changed yet."""
 
@@ -169,13 +179,21 @@ def test_no_command_is_left_out() -> None:
 
 @pytest.mark.parametrize("name", WITH_JSON)
 def test_every_command_speaks_json(
-    name: str, company: Any, beir: Path, questions: Path, request: pytest.FixtureRequest
+    name: str,
+    company: Any,
+    beir: Path,
+    questions: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("CITEBOT_PLATFORM__DISCORD__BOT_TOKEN", DISCORD_TOKEN)
     answer = company.json("answers", "list")[0]["id"]
     # Only there: the doctor finds fault with a source that was never read.
     number = request.getfixturevalue("curated_answer") if name.startswith("curated") else 0
     values = {"answer": answer, "beir": beir, "questions": questions, "curated": number}
     given = [part.format(**values) for part in WITH_JSON[name]]
+    if name == "db restore":
+        assert company("db", "backup", given[0]).exit_code == 0
 
     result = company(*name.split(), *given, "--json")
 

@@ -16,6 +16,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 SETS = {
     "core": (),
     "runtime": ("embedded", "web", "sources"),
+    "image": ("embedded", "web", "sources", "postgres", "slack", "discord", "elasticsearch", "cohere", "openai"),
     "testing": ("embedded", "web", "sources", "testing"),
     "dev": ("embedded", "web", "sources", "postgres", "testing", "dev"),
 }

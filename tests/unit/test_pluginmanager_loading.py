@@ -296,7 +296,8 @@ def test_commands_and_routes_are_added(install: Install) -> None:
 
 def part_class(kind: str, name: str = "made") -> type:
     """The least a class of this kind must have."""
-    methods = {method: lambda self: None for method in vars(KINDS[kind][1]) if not method.startswith("_")}
+    names = {method for base in KINDS[kind][1].__mro__ for method in vars(base) if not method.startswith("_")}
+    methods = {method: lambda self: None for method in names}
     return type("Made", (), {**methods, "name": name, "summary": "Made", "Settings": NoSettings})
 
 
