@@ -1,4 +1,5 @@
-"""Writes the generated pages of docs/: settings, hooks, commands and checks of sources, from the code itself.
+"""Writes the generated pages of docs/ (settings, hooks, commands, checks of sources, values of the Helm chart) and the
+settings in the schema of the chart's values, from the code itself.
 
 python scripts/docs.py          write them
 python scripts/docs.py --check  say which are stale, and exit 1 if any is
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
+from chart import SCHEMA, chart_page, chart_schema
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -234,6 +236,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "hooks.md": hooks_page,
     "commands.md": commands_page,
     "conformance.md": conformance_page,
+    # The table of values is made from the schema, so the schema comes first.
+    os.path.relpath(SCHEMA, DOCS): chart_schema,
+    "kubernetes.md": chart_page,
 }
 
 

@@ -19,5 +19,6 @@ export_to() {
 
 export_to requirements/core.txt "$@"
 export_to requirements/runtime.txt --extra embedded --extra web --extra sources "$@"
+export_to requirements/image.txt --extra all "$@"
 export_to requirements/dev.txt --extra dev "$@"
 export_to requirements/testing.txt --extra embedded --extra web --extra sources --extra testing "$@"
