@@ -94,8 +94,6 @@ async def torment(bot: Replicas, talk: Talk, *, points: list[str], random_kills:
 async def test_killed_at_every_point_and_at_random_each_question_has_one_answer(
     database: Database, url: str, tmp_path: Path, count: Callable[[int, int], int]
 ) -> None:
-    if database.dialect != "sqlite" and count(1, 2) == 1:
-        pytest.skip("PostgreSQL at full count; the delivery is tested on it by itself")
     chance = random.Random(13)
     points = chance.sample(POINTS * count(1, 20), count(3, len(POINTS) * 20))
     armed = Counter(points)
