@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from citebot.pluginmanager import PluginManager
 from citebot.ports import Generator, PartContext
 from citebot.settings import load_settings
 from citebot.storage import Database, schema, sources
+from citebot.testing.chat.at_work import at_work
 from citebot.testing.memory_index import MemoryIndex
 from citebot.testing.slack import App, Channel, FakeSlack, Message, Shown, User
 from citebot.testing.slack.control import BOT_SCOPES
@@ -42,18 +42,9 @@ class Office:
         self.platform.pace = Pace(ping=5.0, keepalive=60.0, patience=20.0)
         self.desk = Desk(bot, self.platform)
 
-    @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
+    def working(self) -> AbstractAsyncContextManager[None]:
         """While it runs."""
-        tasks = [asyncio.create_task(self.desk.delivery.run()), asyncio.create_task(self.platform.run(self.desk))]
-        try:
-            await self.slack.until(lambda: self.platform.trouble == "" or any(task.done() for task in tasks))
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self.desk.delivery.close()
+        return at_work(self.desk, self.platform, self.slack)
 
     async def ask(self, user: User, where: Channel, text: str, *, thread_ts: str = "") -> Message:
         """Mention the app; in a direct message simply write."""

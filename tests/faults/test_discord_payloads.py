@@ -11,8 +11,8 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from citebot.app import Citebot
 from citebot.app.desk import Desk
 from citebot.ports import Message, PartContext
 from citebot.showing import split
+from citebot.testing.chat.at_work import at_work
 from citebot.testing.discord import App, Channel, FakeDiscord, Outcome, User
 from citebot.testing.discord.core import Sent
 from citebot.testing.evil_model import EvilGenerator
@@ -77,18 +78,9 @@ class Office:
         self.platform.pace, self.platform.edit_gap = Pace(identify=0.1, ready=0.1), 0.05
         self.desk = Desk(bot, self.platform)
 
-    @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
+    def working(self) -> AbstractAsyncContextManager[None]:
         """While it runs."""
-        tasks = [asyncio.create_task(self.desk.delivery.run()), asyncio.create_task(self.platform.run(self.desk))]
-        try:
-            await self.discord.until(lambda: self.platform.trouble == "" or any(task.done() for task in tasks))
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self.desk.delivery.close()
+        return at_work(self.desk, self.platform, self.discord)
 
     async def answer(self, where: Channel, reader: User, seen: set[str]) -> Any:
         """A whole answer in a channel that was not there before."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from citebot.app import Citebot
 from citebot.app.desk import Desk
 from citebot.ports import PartContext
 from citebot.storage import answers
+from citebot.testing.chat.at_work import at_work
 from citebot.testing.slack import Channel, FakeSlack, Message, Shown, User
 from citebot.testing.slack.control import BOT_SCOPES
 from citebot_connectors.platforms.slack.link import Pace
@@ -36,18 +35,9 @@ class SlackTeam:
         self.platform.pace = Pace(ping=1.0, keepalive=0.5, patience=5.0)
         self.desk = Desk(bot, self.platform)
 
-    @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
+    def working(self) -> AbstractAsyncContextManager[None]:
         """While Citebot runs; at the end it is cut off as by a crash."""
-        tasks = [asyncio.create_task(self.desk.delivery.run()), asyncio.create_task(self.platform.run(self.desk))]
-        try:
-            await self.slack.until(lambda: self.platform.trouble == "" or any(task.done() for task in tasks))
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self.desk.delivery.close()
+        return at_work(self.desk, self.platform, self.slack)
 
     async def ask(self, user: User, where: Channel, text: str, *, thread_ts: str = "") -> Message:
         """Mention the bot."""
