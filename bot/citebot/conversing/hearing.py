@@ -20,7 +20,8 @@ from citebot.ports import Inbound
 
 log = structlog.get_logger("citebot.conversing")
 
-KEPT = 10_000
+KEPT = 1_000
+"""Messages of the last minutes; of those before the database knows."""
 JUST_NOW = 60.0
 
 

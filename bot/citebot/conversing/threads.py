@@ -13,7 +13,8 @@ TURNS = 6
 TURN_MOST = 2_000
 ANSWERS_MOST = 50
 """Answers in one thread; a conversation that goes on by itself ends here."""
-KEPT = 5_000
+KEPT = 1_000
+"""Threads; another is read again when something is said in it."""
 
 
 @dataclass(slots=True)

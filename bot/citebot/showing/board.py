@@ -24,6 +24,8 @@ log = structlog.get_logger("citebot.showing")
 Way = Literal["stream", "edit", "end"]
 Send = Callable[[], Awaitable[str]]
 """Sends a message and gives its id."""
+UNCOVER = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds before each look whether who shows the end is done with it."""
 ON_THEIR_WAY: set[asyncio.Task[None]] = set()
 """What is being sent: the event loop alone would not keep it."""
 
@@ -111,6 +113,15 @@ class Board:
         if answer is None or answer.unwritten != "waiting":
             await self._records.finish()  # else its end is still to come
         self.finished = True
+
+    async def uncover(self) -> None:
+        """Another process may have shown the end while our last edit was on its way to the platform."""
+        if self._way != "edit" or self.finished:
+            return
+        for pause in UNCOVER:
+            await asyncio.sleep(pause)
+            if await self._records.show_end_again():
+                return
 
     # --- as a stream ---------------------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from citebot.storage import Database
 
 log = structlog.get_logger("citebot.showing")
 
+KEPT = 200
+"""Answers that are open here: of those that another process ends we never hear, and the oldest are let go."""
 SOMEBODY = Person("")
 """In place of the asker, whom the readers are not compared by."""
 
@@ -48,10 +50,12 @@ class Shower:
         if showing is None:
             board = Board(self._platform, self._capabilities, to, Records(self._database, key))
             showing = self._open[key] = _Showing(board)
+            while len(self._open) > KEPT:
+                self.forget(next(iter(self._open)))
         return await _Writer(self, showing, to).begin()
 
     def forget(self, key: str) -> None:
-        """The answer is complete: what is left of it is in the database."""
+        """What is on show is in the database: whoever opens the answer again finds it there."""
         self._open.pop(key, None)
 
     @property
@@ -129,6 +133,7 @@ class _Writer:
 
     async def rest(self) -> None:
         await self._end_flushing()
+        await self._showing.board.uncover()
 
     async def finish(self, answer: Answer) -> None:
         await self._finish(answer.text, answer)
@@ -179,8 +184,13 @@ class _Writer:
         return now is None or self._readers is None or not now <= self._readers
 
     async def _end_flushing(self) -> None:
-        if self._flushing is not None and not self._flushing.done():
+        flushing = self._flushing
+        if flushing is None:
+            return
+        if not flushing.done():
             # Not in the middle of a request: what it has sent must be known.
             async with self._showing.turn:
-                self._flushing.cancel()
-            await asyncio.wait({self._flushing})
+                flushing.cancel()
+            await asyncio.wait({flushing})
+        if self._flushing is flushing:
+            self._flushing = None  # an ended task keeps all it was doing

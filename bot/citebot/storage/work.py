@@ -133,11 +133,25 @@ def plan(tx: Transaction, post: Post, *, inbox_id: int | None = None, anew: bool
     if not anew:
         tx.execute(statement.on_conflict_do_nothing())
         return
+    replaced = {**_anew(), "body": statement.excluded.body}
+    tx.execute(statement.on_conflict_do_update(index_elements=[outbox.c.idempotency_key], set_=replaced))
+
+
+def state_of_post(tx: Transaction, idempotency_key: str) -> str | None:
+    """The state of what is planned under a key."""
+    return tx.execute(select(outbox.c.state).where(outbox.c.idempotency_key == idempotency_key)).scalar()
+
+
+def send_again(tx: Transaction, idempotency_key: str) -> None:
+    """Have sent once more what was sent under a key."""
+    mine = outbox.c.idempotency_key == idempotency_key
+    tx.execute(update(outbox).where(mine, outbox.c.state == "done").values(_anew()))
+
+
+def _anew() -> dict[str, Any]:
     # What it replaces stands there already: it waits for nobody, and nobody for it. The fence goes on counting.
-    again: dict[str, Any] = {name: statement.excluded[name] for name in ("state", "attempts", "body")}
-    again |= dict.fromkeys(("not_before", "lease_until", "finished_at", "failure", "result"))
-    again["lane"] = literal(_ASIDE) + cast(outbox.c.id, String)
-    tx.execute(statement.on_conflict_do_update(index_elements=[outbox.c.idempotency_key], set_=again))
+    nothing = dict.fromkeys(("not_before", "lease_until", "finished_at", "failure", "result"))
+    return {**nothing, "state": "ready", "attempts": 0, "lane": literal(_ASIDE) + cast(outbox.c.id, String)}
 
 
 def claim(
