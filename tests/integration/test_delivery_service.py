@@ -129,6 +129,29 @@ async def test_a_failure_is_tried_again_and_ends_in_an_honest_notice(database: D
     assert states(database, "inbox") == {"dead": 1}
 
 
+async def test_asked_again_in_the_moment_its_notice_appears_it_is_begun_anew(
+    database: Database, platform: Platform
+) -> None:
+    tried: list[bool] = []
+
+    async def handler(asked: Assignment) -> Outcome:
+        return reply(asked) if tried else Notice("Not now.")
+
+    async def send(post: Post) -> Mapping[str, Json]:
+        said = await platform.send(post)
+        if not tried:
+            tried.append(True)
+            pressing.append(asyncio.create_task(delivery.again(str(said["ts"]), Person("ann"), anew=False)))
+            await asyncio.sleep(0.15)  # until the press has found that it is still being sent
+        return said
+
+    pressing: list[asyncio.Task[bool]] = []
+    async with serving(database, handler, send) as delivery:
+        job = await delivery.accept(inbound(1))
+        await until(lambda: platform.shown.get(f"inbox-{job}") == "answer to q1")
+    assert pressing[0].result()
+
+
 @pytest.mark.parametrize("outcome", [NotAllowed("Guests may not ask here."), Notice("Guests may not ask here.")])
 async def test_a_refusal_is_said_at_once(database: Database, platform: Platform, outcome: Notice | NotAllowed) -> None:
     async def handler(asked: Assignment) -> Outcome:

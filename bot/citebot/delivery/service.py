@@ -26,6 +26,8 @@ T = TypeVar("T")
 NOT_YOURS = "There is no such question, or it was not yours."
 DESK = 4
 """Threads for what people wait for at once."""
+AGAIN = (0.0, 0.1, 0.2, 0.4)
+"""Seconds before each try to begin a question anew: its notice is on show a moment before that is written down."""
 
 
 class Delivery:
@@ -143,10 +145,12 @@ class Delivery:
             hints.give(tx, "inbox")
             return True
 
-        begun = await self._desk.write(reopen)
-        if begun:
-            self._inbox.wake()
-        return begun
+        for pause in AGAIN:
+            await asyncio.sleep(pause)
+            if await self._desk.write(reopen):
+                self._inbox.wake()
+                return True
+        return False
 
     async def plan(self, planning: Callable[[Transaction], T]) -> T:
         """Write something that plans posts, in one transaction; they are sent at once."""
