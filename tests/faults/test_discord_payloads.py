@@ -11,8 +11,7 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,23 +22,19 @@ pytest.importorskip("discord")
 pytest.importorskip("slack_bolt")  # the tricks are those for Slack, and more
 sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
 
+from discord_office import Office
 from discord_sieve import FIRST, MESSAGES, Sieve, shown
 from slack_office import bot_that_read
 from test_slack_payloads import BENIGN, DOCUMENTS, NAME, forms, rendered, rows, sample_texts
 
 from citebot.answering.sink import clean
-from citebot.app import Citebot
-from citebot.app.desk import Desk
-from citebot.ports import Message, PartContext
+from citebot.ports import Message
 from citebot.showing import split
-from citebot.testing.chat.at_work import at_work
-from citebot.testing.discord import App, Channel, FakeDiscord, Outcome, User
+from citebot.testing.discord import Channel, FakeDiscord, Outcome, User
 from citebot.testing.discord.core import Sent
 from citebot.testing.evil_model import EvilGenerator
 from citebot_connectors.platforms.discord.drawing import Drawing, Setting
-from citebot_connectors.platforms.discord.link import Pace
 from citebot_connectors.platforms.discord.platform import DiscordPlatform
-from citebot_connectors.platforms.discord.settings import DiscordSettings
 from citebot_connectors.platforms.discord.texts import ENGLISH
 
 AT_ONCE = 6
@@ -60,38 +55,6 @@ WAYS = (
     *("mention", "mention", "direct", "command", "command", "private", "share", "about"),
     *("files", "again", "thread", "rate", "people", "typed"),
 )
-
-
-class Office:
-    """Citebot at work in a server."""
-
-    def __init__(self, discord: FakeDiscord, app: App, bot: Citebot, experts: Sequence[User]) -> None:
-        self.discord, self.app = discord, app
-        settings = {
-            "bot_token": app.token,
-            "guilds": [discord.guild.id],
-            "experts": [one.id for one in experts],
-            "base_url": discord.api_url,
-            "gateway_url": discord.gateway_url,
-        }
-        self.platform = DiscordPlatform(DiscordSettings.model_validate(settings), PartContext(data_dir=Path()))
-        self.platform.pace, self.platform.edit_gap = Pace(identify=0.1, ready=0.1), 0.05
-        self.desk = Desk(bot, self.platform)
-
-    def working(self) -> AbstractAsyncContextManager[None]:
-        """While it runs."""
-        return at_work(self.desk, self.platform, self.discord)
-
-    async def answer(self, where: Channel, reader: User, seen: set[str]) -> Any:
-        """A whole answer in a channel that was not there before."""
-
-        def found() -> Any:
-            every = self.discord.messages(where, seen_by=reader)
-            return next((one for one in every if one.id not in seen and one.element("cb:rate:*")), None)
-
-        answer = await self.discord.until(found, timeout=60)
-        seen.add(answer.id)
-        return answer
 
 
 class Attack:
@@ -163,7 +126,7 @@ async def attack(folder: Path, seed: int, payloads: int) -> tuple[list[Sent], Si
         app = discord.add_app("citebot", intents=())
         documents = list(rows(random.Random(seed)))
         async with bot_that_read(folder, documents, EvilGenerator(), delivery__workers=4) as bot:
-            at_work = Office(discord, app, bot, people[:2])
+            at_work = Office(discord, app, bot, experts=[one.id for one in people[:2]])
             async with at_work.working():
 
                 async def one(number: int) -> None:

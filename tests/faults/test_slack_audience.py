@@ -1,107 +1,40 @@
 """P14: whatever is asked and wherever, nobody reads in Slack what they may not read.
 
-Every document carries words that stand nowhere else, in its text, its title and its address. Who may read what is
-decided here once more, from lists of people and nothing of the code under test; every payload the app sends is looked
-through. The generator tells all it was given. Channels change while an answer is being written.
+As `audience.py` has it: every document carries words that stand nowhere else, in its text, its title and its address.
+Every payload the app sends is looked through. Channels change while an answer is being written.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-import re
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 pytest.importorskip("slack_bolt")
 sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
 
+import audience
+from audience import AT_ONCE, Fact, Teller, Truth, hold, make_facts, run_all
 from slack_office import FEEDBACK, Office, add_app, office
 
-from citebot.model import Status
-from citebot.ports import Draft, GenerationRequest, NoSettings
 from citebot.testing.slack import Channel, FakeSlack, Message, User
 from citebot.testing.slack.core import Sent
 from citebot.testing.slack.events import announce
 from citebot_connectors.platforms.slack.manifest import SHORTCUT
 from citebot_connectors.platforms.slack.private import ALONE, SHARE
 
-DOCUMENTS = 160
-AT_ONCE = 8
-SECRET = re.compile(r"(?:canary|title|address)(\d+)x")
-CASE = re.compile(r"case\d+x")
 GROUPS = {"board": ("alice", "carol"), "crew": ("alice", "bob", "dan", "gina"), "eng": ("bob", "carol", "erik")}
-WORDS = [f"{a}{b}" for a in ("lor", "mip", "sut", "dol", "kem", "tar", "vin", "bex") for b in ("am", "or", "ix", "un")]
 KINDS = ("mention", "mention", "thread", "direct", "command", "shortcut", "share", "edit")
 CHANGES = ("none", "none", "join", "leave", "guest", "shared")
 
 
-class Teller:
-    """Says every passage with its title; a case can hold it up before the first and after it."""
-
-    name: ClassVar[str] = "teller"
-    summary: ClassVar[str] = "Tells all it was given, for tests"
-    Settings: ClassVar[type[BaseModel]] = NoSettings
-
-    def __init__(self) -> None:
-        self.gates: dict[str, Gate] = {}
-
-    async def open(self) -> None: ...
-
-    async def close(self) -> None: ...
-
-    async def generate(self, request: GenerationRequest) -> AsyncIterator[Draft | Status]:
-        found = CASE.search(request.original)
-        gate = self.gates.get(found[0]) if found else None
-        if gate and not gate.late:
-            await gate.wait()
-        for number, hit in enumerate(request.passages, start=1):
-            yield Draft(f"{hit.passage.title}. {hit.passage.text} [{number}]\n\n")
-            if gate and gate.late and number == 1:
-                await gate.wait()
-
-
-@dataclass(slots=True)
-class Gate:
-    """Where an answer waits until somebody has come or gone."""
-
-    late: bool
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def wait(self) -> None:
-        self.reached.set()
-        await self.opened.wait()
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A document and who may read it."""
-
-    number: int
-    readers: tuple[str, ...]
-
-    def row(self, chance: random.Random) -> dict[str, Any]:
-        n = self.number
-        filler = " ".join(chance.choices(WORDS, k=24))
-        return {
-            "id": f"doc{n}",
-            "title": f"Code{n} title{n}x",
-            "text": f"What code{n} says is canary{n}x, and that is {filler}.",
-            "url": f"https://wiki.example.com/address{n}x",
-            "readers": list(self.readers),
-        }
-
-
-class World:
+class World(Truth[Sent]):
     """People, channels and documents; and what each of them may read, at any moment."""
 
     def __init__(self, slack: FakeSlack, chance: random.Random, cases: int) -> None:
@@ -118,7 +51,8 @@ class World:
         self.history = {channel.id: [(0.0, self._people(channel))] for channel in self.channels}
         self.guests = {user.id: [(0.0, user.is_restricted)] for user in self.team.values()}
         own = [f"channel:slack:{slack.workspace.id}:{c.id}" for c in self.channels if chance.random() < 0.1]
-        self.facts = [Fact(n, self._readers(own)) for n in range(DOCUMENTS + len(own))]
+        people = {f"{name}@example.com" for name in self.team}
+        self.facts = make_facts(chance, people=people, groups=GROUPS, places=own)
 
     def _channel(self, number: int) -> Channel:
         kind = self.chance.choice(("public", "public", "private", "private", "shared"))
@@ -126,14 +60,6 @@ class World:
         members += self.strangers.values() if kind == "shared" else []
         shared = [self.partner] if kind == "shared" else []
         return self.slack.add_channel(f"c{number}", [*members, self.app], private=kind == "private", shared_with=shared)
-
-    def _readers(self, own: list[str]) -> tuple[str, ...]:
-        if self.chance.random() < 0.25:
-            return ("everyone",)
-        names = self.chance.sample(sorted(self.team), self.chance.randint(0, 2))
-        groups = self.chance.sample(sorted(GROUPS), self.chance.randint(0, 2))
-        channel = [own.pop()] if own and self.chance.random() < 0.5 else []
-        return (*(f"person:{n}@example.com" for n in names), *(f"group:{g}" for g in groups), *channel)
 
     def _people(self, channel: Channel) -> frozenset[str]:
         """Whoever reads there now; in a public channel also anybody else in the team."""
@@ -170,8 +96,14 @@ class World:
         """Who was there at a moment; two answers while the app is hearing of a change."""
         return _then(self.history.get(channel, []), at)
 
+    def place_of(self, sent: Sent) -> tuple[str, str]:
+        if sent.method == "response_url":
+            only = "" if sent.args.get("response_type") == "in_channel" else sent.place[1]
+            return sent.place[0], only
+        channel = str(sent.args.get("channel") or sent.args.get("channel_id") or sent.args.get("user_id") or "")
+        return channel, str(sent.args.get("user") or "") if sent.method == "chat.postEphemeral" else ""
+
     def may_stand(self, fact: Fact, channel: str, user: str, at: float) -> bool:
-        """Whether everybody who sees something there may read a document."""
         if user or channel.startswith("U"):
             return self.may_read(user or channel, fact, at)
         place = self.slack.world.channels[channel]
@@ -181,16 +113,6 @@ class World:
             return True
         return any(all(self.may_read(key, fact, at) for key in people) for people in self.then(channel, at))
 
-    def leaks(self, sent: list[Sent]) -> list[str]:
-        """Every secret in a payload to a place where somebody may not read it."""
-        found = []
-        for one in sent:
-            for number in {int(n) for n in SECRET.findall(json.dumps(one.args, ensure_ascii=False))}:
-                channel, user = place_of(one)
-                if not channel or not self.may_stand(self.facts[number], channel, user, one.at):
-                    found.append(f"{one.method} to {channel} {user}: {self.facts[number]}")
-        return found
-
 
 def _then(history: list[tuple[float, Any]], at: float) -> list[Any]:
     """The value at a moment, and the one that began within it."""
@@ -199,45 +121,28 @@ def _then(history: list[tuple[float, Any]], at: float) -> list[Any]:
     return [*before[-1:], *soon[:1]]
 
 
-def place_of(sent: Sent) -> tuple[str, str]:
-    """Where a payload is seen: a channel, and the one person if it is only for them."""
-    if sent.method == "response_url":
-        only = "" if sent.args.get("response_type") == "in_channel" else sent.place[1]
-        return sent.place[0], only
-    channel = str(sent.args.get("channel") or sent.args.get("channel_id") or sent.args.get("user_id") or "")
-    return channel, str(sent.args.get("user") or "") if sent.method == "chat.postEphemeral" else ""
-
-
 # --- one case ------------------------------------------------------------------------------------------------------
 
 
-class Case:
-    """One question, with whatever happens around it."""
+class Case(audience.Case):
+    """One question in Slack."""
 
     def __init__(self, number: int, world: World, at_work: Office, teller: Teller) -> None:
-        self.name = f"case{number}x"
-        self.chance = random.Random(number)
-        self.world, self.office, self.slack, self.teller = world, at_work, at_work.slack, teller
         self.channel = world.channels[number]
+        super().__init__(number, world.facts, teller, self.channel.id)
+        self.world, self.office, self.slack = world, at_work, at_work.slack
         present = [self.slack.world.users[key] for key in self.channel.members]
         self.people = [user for user in present if not user.app_id]
         self.team = [user for user in self.people if user.team == self.slack.workspace.id]
         self.kind = self.chance.choice(KINDS if self.team else ("mention", "thread", "edit"))
         self.change = self.chance.choice(CHANGES) if self.kind in ("mention", "thread", "share", "edit") else "none"
-        self.offers = 0
-
-    @property
-    def question(self) -> str:
-        codes = ", ".join(f"code{n}" for n in self.chance.sample(range(len(self.world.facts)), 5))
-        own = [f.number for f in self.world.facts if any(r.endswith(self.channel.id) for r in f.readers)]
-        return f"{self.name}: what do {codes} {' '.join(f'code{n}' for n in own)} say?"
 
     async def run(self) -> None:
         asker = self.chance.choice(
             self.team if self.kind in ("direct", "command", "shortcut", "share") else self.people
         )
         if self.change != "none":
-            self.teller.gates[self.name] = Gate(late=self.chance.random() < 0.5)
+            self.hold_up()
         match self.kind:
             case "mention" | "edit":
                 question = await self.office.ask(asker, self.channel, self.question)
@@ -294,19 +199,7 @@ class Case:
 
     async def watched(self, question: Message) -> None:
         """Wait for the answer; in the middle of it the channel changes."""
-        gate = self.teller.gates.get(self.name)
-        if gate:
-            waiting = asyncio.create_task(gate.reached.wait())
-            answered = asyncio.create_task(self.office.answer(question, timeout=90))
-            await asyncio.wait({waiting, answered}, return_when=asyncio.FIRST_COMPLETED)
-            if gate.late:
-                await asyncio.sleep(self.chance.random() * 0.3)  # some of it is shown, some only waits to be
-            await self.changes()
-            gate.opened.set()
-            waiting.cancel()
-            await answered
-        else:
-            await self.office.answer(question, timeout=90)
+        await self.meanwhile(self.office.answer(question, timeout=90))
 
     async def changes(self) -> None:
         others = [user for user in self.world.team.values() if user not in self.people]
@@ -367,54 +260,20 @@ class Case:
 # --- the promise ---------------------------------------------------------------------------------------------------
 
 
-async def play(folder: Path, cases: int, seed: int, *, more: dict[str, Any] | None = None) -> dict[str, Any]:
-    """All cases, some at a time; what leaked, and what was shown."""
-    chance = random.Random(seed)
-    # Nobody clicks faster than people do, also where the machine is slow.
-    async with FakeSlack(speed=20, rates=False) as slack:
-        world = World(slack, chance, cases)
-        teller = Teller()
-        groups = {name: [f"{person}@example.com" for person in people] for name, people in GROUPS.items()}
-        rows = [fact.row(chance) for fact in world.facts]
-        async with office(
-            slack, world.app, folder, rows, teller, access__groups=groups, delivery__workers=AT_ONCE
-        ) as at_work:
-            if more:
-                more["break"](at_work)
-            made = [Case(number, world, at_work, teller) for number in range(cases)]
-            queue = list(reversed(made))
-
-            unfinished = []
-
-            async def worker() -> None:
-                while queue:
-                    case = queue.pop()
-                    try:
-                        await case.run()
-                    except TimeoutError as error:  # the promise is about what is shown
-                        unfinished.append(f"{case.name} {case.kind} {case.change}: {error}")
-
-            await asyncio.gather(*(worker() for _ in range(AT_ONCE)))
-            secrets = [SECRET.findall(json.dumps(one.args, ensure_ascii=False)) for one in slack.sent]
-            return {
-                "leaks": world.leaks(slack.sent),
-                "payloads": len(slack.sent),
-                "with secrets": sum(bool(found) for found in secrets),
-                "offers": sum(case.offers for case in made),
-                "unfinished": unfinished,
-            }
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 async def test_p14_nobody_reads_in_slack_what_they_may_not_read(
     tmp_path: Path, count: Callable[[int, int], int]
 ) -> None:
-    cases = count(60, 1000)
-    found = await play(tmp_path, cases, seed=14)
-
-    print(found)
-    assert found["leaks"] == []
-    assert found["with secrets"] > cases
-    assert len(found["unfinished"]) <= cases // 50
-    assert found["offers"] > cases // 50
+    cases, chance = count(60, 1000), random.Random(14)
+    # Nobody clicks faster than people do, also where the machine is slow.
+    async with FakeSlack(speed=20, rates=False) as slack:
+        world, teller = World(slack, chance, cases), Teller()
+        groups = {name: [f"{person}@example.com" for person in people] for name, people in GROUPS.items()}
+        rows = [fact.row(chance) for fact in world.facts]
+        async with office(
+            slack, world.app, tmp_path, rows, teller, access__groups=groups, delivery__workers=AT_ONCE
+        ) as at_work:
+            made = [Case(number, world, at_work, teller) for number in range(cases)]
+            unfinished = await run_all(made)
+            hold(world, slack.sent, made, unfinished)

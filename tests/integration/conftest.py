@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +14,19 @@ from citebot.access import Directory
 from citebot.app import Citebot
 from citebot.model import Status
 from citebot.ports import Draft, GenerationRequest
-from citebot.storage import Database, schema, sources
+from citebot.storage import Database, schema
 from citebot.testing.fake_models import QuotingGenerator
 from citebot.testing.memory_index import MemoryIndex
 
 pytest.importorskip("slack_bolt")
 sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
 
+from handbook import read_handbook
 from slack_team import SlackTeam
 
 from citebot.testing.slack import FakeSlack
 
 BOARD = ("alice@example.com", "carol@example.com")
-DOCUMENTS = [
-    ("parking", "Parking", "The parking permit costs 40 euros a month.", ["everyone"]),
-    ("salaries", "Salaries", "The salary of a director is 9000 euros a month.", ["group:board"]),
-    ("visitors", "Visitors", "Visitors sign the visitor book at the reception.", ["channel:slack:{team}:{lobby}"]),
-]
 
 
 class Writer(QuotingGenerator):
@@ -93,25 +87,7 @@ async def team(slack_bot: Citebot, tmp_path: Path, request: pytest.FixtureReques
     """The company at work; an indirect parameter is further settings of the platform."""
     async with FakeSlack(speed=60) as slack:
         made = SlackTeam(slack, slack_bot, **getattr(request, "param", {}))
-        places = {"team": slack.workspace.id, "lobby": made.lobby.id}
-        now = datetime(2026, 3, 1, tzinfo=UTC).isoformat()
-        rows = [
-            {
-                "id": key,
-                "title": title,
-                "text": text,
-                "url": f"https://wiki.example.com/{key}",
-                "readers": [reader.format(**places) for reader in readers],
-                "updated": now,
-            }
-            for key, title, text, readers in DOCUMENTS
-        ]
-        path = tmp_path / "handbook.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        with slack_bot.database.write() as tx:
-            sources.add(tx, name="handbook", type="jsonl", settings={"path": str(path)})
-        await slack_bot.sync("handbook")
-        await slack_bot.feeder.catch_up()
+        await read_handbook(slack_bot, tmp_path, lobby=f"channel:slack:{slack.workspace.id}:{made.lobby.id}")
         async with made.working():
             yield made
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from handbook import read_handbook
 
 from citebot.app import Citebot
 from citebot.app.desk import Desk
 from citebot.app.vault import DatabaseVault
 from citebot.ports import PartContext
-from citebot.storage import answers, sources
+from citebot.storage import answers
 from citebot.testing.discord import Channel, FakeDiscord, Message, Outcome, Permission, Shown, User
 from citebot_connectors.platforms.discord.link import Pace
 from citebot_connectors.platforms.discord.platform import DiscordPlatform
@@ -23,11 +24,6 @@ from citebot_connectors.platforms.discord.settings import DiscordSettings
 HASTY = Pace(first=0.05, longest=1.0, steady=60.0, identify=0.05, ready=0.1)
 PARKING = "What does the parking permit cost?"
 SALARY = "What is the salary of a director?"
-DOCUMENTS = [
-    ("parking", "Parking", "The parking permit costs 40 euros a month.", ["everyone"]),
-    ("salaries", "Salaries", "The salary of a director is 9000 euros a month.", ["group:board"]),
-    ("visitors", "Visitors", "Visitors sign the visitor book at the reception.", ["channel:discord:{guild}:{lobby}"]),
-]
 
 
 class DiscordTeam:
@@ -71,6 +67,7 @@ class DiscordTeam:
         self.platform = DiscordPlatform(self.settings, PartContext(data_dir=folder, vault=vault))
         self.platform.pace, self.platform.edit_gap = HASTY, 0.05
         self.platform.wall = lambda: self.discord.clock.wall() + self.skipped
+        self.platform.clock = lambda: time.monotonic() + self.skipped
         self.desk = Desk(self.bot, self.platform)
 
     @asynccontextmanager
@@ -148,25 +145,7 @@ async def furnish(team: DiscordTeam, folder: Path) -> None:
     for channel in (team.general, team.forum):
         await team.discord.permit(channel, team.guest_role, deny=Permission.VIEW_CHANNEL)
     await team.discord.permit(team.forum, team.app, allow=Permission.MANAGE_THREADS)
-    places = {"guild": team.discord.guild.id, "lobby": team.lobby.id}
-    now = datetime(2026, 3, 1, tzinfo=UTC).isoformat()
-    rows = [
-        {
-            "id": key,
-            "title": title,
-            "text": text,
-            "url": f"https://wiki.example.com/{key}",
-            "readers": [reader.format(**places) for reader in readers],
-            "updated": now,
-        }
-        for key, title, text, readers in DOCUMENTS
-    ]
-    path = folder / "handbook.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with team.bot.database.write() as tx:
-        sources.add(tx, name="handbook", type="jsonl", settings={"path": str(path)})
-    await team.bot.sync("handbook")
-    await team.bot.feeder.catch_up()
+    await read_handbook(team.bot, folder, lobby=f"channel:discord:{team.discord.guild.id}:{team.lobby.id}")
 
 
 __all__ = ["HASTY", "PARKING", "SALARY", "DiscordTeam", "Permission", "furnish"]

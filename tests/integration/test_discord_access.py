@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from discord_team import PARKING, SALARY, Permission
 
+from citebot.conversing.known import FRESH
 from citebot.errors import Retry
 from citebot.model import Conversation, Person
 
@@ -44,6 +45,26 @@ async def test_item_15_overrides_of_people_and_roles_count(discord_team: Any) ->
     assert f"channel:discord:{discord_team.discord.guild.id}:{discord_team.lobby.id}" in lobby
     assert "everyone" in board
     assert "group:board" not in board, "the owner sees it too, and is not in the group"
+
+
+async def test_item_15_a_guest_whom_an_override_lets_in_counts(discord_team: Any) -> None:
+    """The role of guests does not see #general, which is the team's otherwise."""
+    await discord_team.discord.permit(discord_team.general, discord_team.guest, allow=SEE)
+    await discord_team.discord.settled()
+    assert "everyone" not in await seen(discord_team, discord_team.general)
+
+
+async def test_item_15_who_becomes_a_guest_is_one_as_soon_as_they_do_something(discord_team: Any) -> None:
+    """Discord tells of roles only with what their members do."""
+    discord = discord_team.discord
+    before = await discord_team.ask(discord_team.bob, discord_team.general, PARKING, private=True)
+    assert "40 euros" in (await discord_team.answer(before)).text
+    await discord.permit(discord_team.general, discord_team.bob, allow=SEE)
+    await discord.give(discord_team.guest_role, discord_team.bob)
+    after = await discord_team.ask(discord_team.bob, discord_team.general, PARKING, private=True)
+
+    assert "40 euros" not in (await discord_team.answer(after)).text
+    assert "everyone" not in await seen(discord_team, discord_team.general)
 
 
 async def test_item_15_a_channel_in_step_with_its_category_changes_with_it(discord_team: Any) -> None:
@@ -90,9 +111,11 @@ async def test_item_15_age_restricted_channels_are_left_alone(discord_team: Any)
     await discord_team.begin()
     asked = await discord_team.ask(discord_team.alice, adult, PARKING)
     mention = await discord_team.mention(discord_team.alice, adult, PARKING)
+    about = await discord.context_menu(discord_team.alice, "Ask about this", mention)
     await discord.settled()
 
     assert "age-restricted" in asked.body["content"]
+    assert "age-restricted" in about.body["content"]
     assert discord_team.replies(mention) == []
     assert await seen(discord_team, adult) == frozenset()
 
@@ -139,6 +162,22 @@ async def test_item_18_a_stranger_is_a_guest_in_direct_messages_too(discord_team
     await discord_team.discord.install_for(discord_team.app, zoe)
     asked = await discord_team.ask(zoe, discord_team.app, PARKING)
     assert "40 euros" not in (await discord_team.answer(asked)).text
+
+
+@pytest.mark.parametrize("asked_between", [50, FRESH - 30], ids=["soon", "late"])
+async def test_item_18_who_left_is_a_guest_within_a_quarter_of_an_hour_though_nobody_tells_of_it(
+    discord_team: Any, asked_between: float
+) -> None:
+    alice, discord = discord_team.alice, discord_team.discord
+    await discord.install_for(discord_team.app, alice)
+    await discord_team.answer(await discord_team.ask(alice, discord_team.general, PARKING))
+    await discord.kick(alice)
+    discord_team.skip(asked_between)
+    await discord_team.answer(await discord.say(alice, discord_team.app, PARKING))
+    discord_team.skip(FRESH + 5 - asked_between)
+    later = await discord_team.answer(await discord.say(alice, discord_team.app, PARKING))
+
+    assert "40 euros" not in later.text
 
 
 async def test_item_18_a_server_that_is_not_the_team_s_gets_what_is_marked_for_it(discord_team: Any) -> None:

@@ -110,6 +110,19 @@ async def test_item_22_a_private_answer_that_comes_too_late_is_a_direct_message(
     assert "9000" not in "".join(readable(discord_team, discord_team.general))
 
 
+async def test_item_22_a_private_answer_that_was_too_late_from_the_beginning_is_one_too(discord_team: Any) -> None:
+    discord_team.discord.faults.error("create_interaction_response", "10062")
+    asked = await discord_team.ask(discord_team.alice, discord_team.general, SALARY, private=True)
+    direct = discord_team.discord.direct(discord_team.alice, discord_team.app)
+    answer = await discord_team.discord.until(
+        lambda: next((one for one in discord_team.ours(direct) if one.element("cb:rate:*")), None)
+    )
+
+    assert not asked.acked
+    assert "9000 euros" in answer.text
+    assert len(discord_team.ours(direct)) == 1
+
+
 async def test_item_22_mentions_that_were_missed_are_answered_and_those_known_are_not_again(discord_team: Any) -> None:
     known = await discord_team.mention(discord_team.alice, discord_team.general, PARKING)
     await discord_team.answer(known)
@@ -123,6 +136,16 @@ async def test_item_22_mentions_that_were_missed_are_answered_and_those_known_ar
     assert "40 euros" in (await discord_team.answer(missed)).text
     assert "9000 euros" in (await discord_team.answer(whispered)).text
     assert len(discord_team.replies(known)) == 1
+
+
+async def test_item_22_a_look_back_that_is_cut_off_goes_on(discord_team: Any) -> None:
+    await discord_team.crash()
+    missed = await discord_team.mention(discord_team.bob, discord_team.general, PARKING)
+    cut_off = discord_team.discord.faults.refuse("list_messages", times=2)
+    await discord_team.begin()
+
+    assert "40 euros" in (await discord_team.answer(missed)).text
+    assert cut_off.met == 2
 
 
 async def test_item_22_a_resumed_connection_brings_what_was_missed(discord_team: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from citebot.conversing.known import Known
+from citebot.conversing.known import FRESH, Known
 from citebot.errors import CannotShow, Retry
 from citebot.model import Conversation, Helper, Person, Visibility
 
@@ -64,9 +64,9 @@ class Directory(Protocol):
 class People:
     """Members and channels of one team, as its directory said lately."""
 
-    def __init__(self, directory: Directory, *, clock: Callable[[], float]) -> None:
+    def __init__(self, directory: Directory, *, clock: Callable[[], float], fresh: float = FRESH) -> None:
         self._directory = directory
-        self._members: Known[str, Member] = Known(clock)
+        self._members: Known[str, Member] = Known(clock, fresh=fresh)
         self._places: Known[str, Place] = Known(clock)
         self._readers: Known[str, tuple[str, ...]] = Known(clock)
         self._listing = asyncio.Lock()

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import aiohttp
 import discord
 import structlog
 
@@ -16,7 +15,7 @@ from citebot.conversing.asking import Alone
 from citebot.conversing.chat import Said, Tell
 from citebot.errors import CannotShow, CitebotError
 from citebot.model import Conversation
-from citebot_connectors.platforms.discord.calling import ACKNOWLEDGED, UNKNOWN_INTERACTION
+from citebot_connectors.platforms.discord.calling import ACKNOWLEDGED, FAILURES, UNKNOWN_INTERACTION
 from citebot_connectors.platforms.discord.drawing import SAVE, button, words
 from citebot_connectors.platforms.discord.people import AgeRestricted, home_of
 from citebot_connectors.platforms.discord.places import DIRECT, Token, alone_in, nonce
@@ -29,7 +28,6 @@ log = structlog.get_logger("citebot.discord")
 Interaction = discord.Interaction[Any]
 Take = Callable[[], Awaitable[str]]
 """Stores what is asked; what to say instead where that failed, or empty."""
-LOST = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError)
 TEXT_MOST = 2_000
 PATIENCE = 2.0
 
@@ -42,7 +40,7 @@ class Answering:
 
     def room(self, interaction: Interaction) -> Room:
         """Where it was done; direct messages stand for every place where the app itself is not."""
-        self.hall.faces.met(interaction.user, str(interaction.locale))
+        self.hall.met(interaction.user, str(interaction.locale))
         return self.hall.of(interaction.guild if interaction.is_guild_integration() else None)
 
     def texts(self, interaction: Interaction) -> Texts:
@@ -82,7 +80,7 @@ class Answering:
                 return False
             try:
                 await interaction.response.defer(ephemeral=hidden, thinking=True)
-            except LOST as error:
+            except FAILURES as error:
                 # The question is stored: its answer comes in the channel, or another process has said that it comes.
                 log.info("not deferred", why=_code(error))
             return True
@@ -131,7 +129,7 @@ async def say(interaction: Interaction, text: str) -> None:
             await interaction.followup.send(text[:TEXT_MOST], ephemeral=True, suppress_embeds=True)
         else:
             await interaction.response.send_message(text[:TEXT_MOST], ephemeral=True, suppress_embeds=True)
-    except (discord.InteractionResponded, *LOST) as error:
+    except (discord.InteractionResponded, *FAILURES) as error:
         log.info("notice not shown", why=_code(error))
 
 
@@ -144,7 +142,7 @@ async def quietly(done: Awaitable[Any]) -> None:
     """An answer to an interaction that can be lost."""
     try:
         await done
-    except (discord.InteractionResponded, *LOST) as error:
+    except (discord.InteractionResponded, *FAILURES) as error:
         log.info("interaction not answered", why=_code(error))
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import aiohttp
 import discord
 import structlog
 
 from citebot.conversing.known import Known
 from citebot.errors import PluginError
-from citebot_connectors.platforms.discord.calling import CLIENT, Body, Refused, Wire
+from citebot_connectors.platforms.discord.calling import CLIENT, FAILURES, Body, Refused, Wire
 from citebot_connectors.platforms.discord.forums import Forums
 from citebot_connectors.platforms.discord.places import DIRECT
 from citebot_connectors.platforms.discord.rooms import Hall
@@ -42,7 +41,7 @@ class Apart:
                 except discord.LoginFailure as error:
                     reason = "Discord does not know the token: check platform.discord.bot_token."
                     raise PluginError(reason, plugin="discord") from error
-                except (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError) as error:
+                except FAILURES as error:
                     log.warning("not logged in to Discord", why=type(error).__name__)
                 else:
                     self._wire.client, self._wire.apart = client, True

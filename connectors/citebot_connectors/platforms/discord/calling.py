@@ -21,6 +21,8 @@ from citebot.errors import CannotShow, CitebotError, Retry
 Body = dict[str, Any]
 TIMEOUT = 60.0
 """Seconds for one call, with the time it waits for its bucket."""
+FAILURES = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError, RuntimeError)
+"""What discord.py raises when a call fails; a RuntimeError for a session that was closed meanwhile."""
 EDIT_GAP = 1.2
 """Seconds between two edits of one message."""
 BANNED_AFTER = 60.0
@@ -93,7 +95,7 @@ class Wire:
         try:
             async with asyncio.timeout(TIMEOUT):
                 return await http.request(Route(method, path, **ids), **kept)
-        except (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
+        except FAILURES as error:
             raise self.translated(error) from error
         finally:
             self.calls += 1

@@ -105,12 +105,12 @@ class Events(discord.Client):
             return
         if not message.content and not message.attachments:
             return
-        self._hall.faces.met(message.author)
+        self._hall.met(message.author)
         room = self._hall.of(message.guild)
         said = said_of(message, str(self.user.id))
         if message.guild is None:
             await self._note_direct(said)
-        elif _age_restricted(message.channel):
+        elif age_restricted(message.channel):
             if said.calls_us:
                 locale = self._hall.faces.locales.get(said.author, "")
                 await _quietly(room.tell, said, room.texts_of(locale).wrong_place)
@@ -122,7 +122,7 @@ class Events(discord.Client):
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         message = payload.message
         unreadable = message.author.bot or not message.content or message.edited_at is None
-        if unreadable or self.user is None or _age_restricted(message.channel):
+        if unreadable or self.user is None or age_restricted(message.channel):
             return
         now = said_of(message, str(self.user.id))
         try:
@@ -218,10 +218,6 @@ def _guild_id(thing: object) -> int:
         return thing.id
     guild = getattr(thing, "guild", None)
     return guild.id if isinstance(guild, discord.Guild) else 0
-
-
-def _age_restricted(channel: object) -> bool:
-    return isinstance(channel, discord.abc.GuildChannel | discord.Thread) and age_restricted(channel)
 
 
 async def _quietly(tell: Callable[..., Any], *args: Any) -> None:

@@ -17,6 +17,7 @@ from citebot.errors import CitebotError
 from citebot_connectors.platforms.discord.answering import Answering, Interaction, quietly, say, telling
 from citebot_connectors.platforms.discord.markup import plain
 from citebot_connectors.platforms.discord.modals import ABOUT, SETTINGS, TEACH, carrying, modal
+from citebot_connectors.platforms.discord.people import AgeRestricted, age_restricted
 from citebot_connectors.platforms.discord.syncing import Names
 
 CHOICES_MOST = 25
@@ -69,6 +70,8 @@ class Commands:
 
     async def about(self, interaction: Interaction, message: discord.Message) -> None:
         """“Ask about this”: a dialogue with the message."""
+        if age_restricted(interaction.channel):
+            raise AgeRestricted("Nothing is answered in age-restricted channels.")
         texts = self._answering.texts(interaction)
         said = plain(message.content)[:QUESTION_MOST]
         view = modal(about_form(texts, said=bool(said)), carried=carrying(ABOUT, str(message.id)))

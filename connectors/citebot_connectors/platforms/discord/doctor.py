@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from citebot.conversing.reaching import Reach, reach
 from citebot.model import Finding
 from citebot_connectors.platforms.discord.invite import NEEDED, link
 from citebot_connectors.platforms.discord.settings import DiscordSettings
@@ -23,18 +23,6 @@ MANY_GUILDS = 2_500
 ADMINISTRATOR = 1 << 3
 UNANSWERED = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 Body = dict[str, Any]
-Reach = Callable[[str], Awaitable[None]]
-"""Raises `OSError` or `TimeoutError` for a WebSocket address whose server cannot be connected to."""
-
-
-async def reach(address: str) -> None:
-    """Connect to a server and hang up: a session that is begun counts."""
-    parts = urlsplit(address)
-    secure = parts.scheme == "wss"
-    async with asyncio.timeout(TIMEOUT):
-        _, writer = await asyncio.open_connection(parts.hostname, parts.port or (443 if secure else 80), ssl=secure)
-        writer.close()
-        await writer.wait_closed()
 
 
 class _Refused(Exception):

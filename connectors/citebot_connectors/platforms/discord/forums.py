@@ -42,7 +42,7 @@ class Forums:
         first = next((one for one in found if one.id == thread.id), None)
         if first is None or first.author.bot or (said := said_of(first, us)).calls_us:
             return
-        self._hall.faces.met(first.author)
+        self._hall.met(first.author)
         post = Said(str(thread.parent_id), str(thread.id), said.at, said.author, f"{thread.name}\n{said.text}".strip())
         await room.heard(post)
 

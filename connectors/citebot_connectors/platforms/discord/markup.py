@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urlsplit
 
 from discord.utils import escape_markdown
 
 from citebot.answering.sink import clean_words
 from citebot.conversing.chat import Markup
+from citebot.conversing.links import safe_address
 
 LINK_MOST = 512
 """Characters of the address of a button."""
@@ -42,15 +42,7 @@ def quoted(text: str) -> str:
 
 def safe_link(url: str) -> str:
     """An address from our own records as a button may have it, or empty."""
-    if not url.isprintable():
-        return ""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        return ""
-    found = quote(url, safe="%/:?#[]@!$&'()*+,;=~")
+    found = safe_address(url)
     return found if len(found) <= LINK_MOST else ""
 
 

@@ -44,7 +44,9 @@ from citebot_connectors.platforms.discord.texts import Texts
 
 log = structlog.get_logger("citebot.discord")
 
-KEPT = 10_000
+KEPT = 1_000
+"""Interactions of the last minutes; of those before the database knows the question."""
+PARTS_KEPT = 10_000
 ORIGINAL = "@original"
 YOUNG = 4.0
 """Seconds in which an interaction that Discord does not know yet may still be acknowledged by another process."""
@@ -64,7 +66,7 @@ class Outlet:
         self._now = now
         self._questions: Lately[str, str] = Lately(KEPT)
         self._acks: Lately[str, asyncio.Event] = Lately(KEPT)
-        self._parts: Lately[str, int] = Lately(KEPT)
+        self._parts: Lately[str, int] = Lately(PARTS_KEPT)
         """By message."""
         self.shown: Callable[[Outbound, Message, str], Awaitable[None]] | None = None
         """Hears of every whole answer, and the channel it is shown in."""
@@ -84,7 +86,7 @@ class Outlet:
         body = self._draw(to, message, key)
         if not await self._by_token(to, "PATCH", message_id, body):
             if is_alone(to.conversation):
-                await self._late(to, message, body, key)
+                await self._late(to, message_id, message, body)
                 return
             await self._opened(await self._channel(to), message_id, body)
         await self._complete(to, message, await self._channel(to) if not is_alone(to.conversation) else "")
@@ -161,11 +163,20 @@ class Outlet:
                     raise
             await asyncio.sleep(AGAIN)
 
-    async def _late(self, to: Outbound, message: Message, body: Body, key: str) -> None:
-        """What one person sees cannot be changed any more: the end comes in a direct message."""
-        if message.answer is not None or not message.status:
-            where = await self._wire.direct(who_is_alone(to.conversation))
-            await self._wire.send(where, body, nonce=nonce(key))
+    async def _late(self, to: Outbound, message_id: str, message: Message, body: Body) -> None:
+        """What one person sees beside a command cannot be changed any more: the end comes in a direct message.
+
+        Where that was too late from the beginning, it stands there already.
+        """
+        where = await self._wire.direct(who_is_alone(to.conversation))
+        try:
+            await self._wire.edit(where, message_id, body)
+        except Refused as error:
+            if error.code != UNKNOWN_MESSAGE:
+                raise
+            if message.answer is not None or not message.status:
+                key = f"{to.idempotency_key}-{self._parts.get(message_id, 0)}"
+                await self._wire.send(where, body, nonce=nonce(key))
 
     async def _opened(self, channel: str, message_id: str, body: Body) -> None:
         """Edit a message; a thread that was archived meanwhile is opened for it, unless it is locked."""

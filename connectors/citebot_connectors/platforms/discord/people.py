@@ -16,7 +16,7 @@ from citebot.conversing.people import HELPERS_MOST, Member, Place
 from citebot.errors import CannotShow, Retry
 from citebot.model import Conversation, Helper, Person
 from citebot.ports import Actor, Role
-from citebot_connectors.platforms.discord.calling import Refused, Wire
+from citebot_connectors.platforms.discord.calling import FAILURES, Refused, Wire
 from citebot_connectors.platforms.discord.places import DIRECT, is_alone
 from citebot_connectors.platforms.discord.settings import DiscordSettings
 
@@ -25,6 +25,8 @@ STRANGERS = "strangers"
 """Who reads in a server that is not the team's."""
 UNKNOWN_MEMBER, UNKNOWN_USER = 10007, 10013
 LOCALES_KEPT = 20_000
+MET = 60.0
+"""Seconds for which what an event or a call told of somebody serves all servers; each keeps it for longer."""
 Guildish = discord.abc.GuildChannel | discord.Thread
 
 
@@ -38,7 +40,7 @@ class Faces:
     def __init__(self, wire: Wire, settings: DiscordSettings, *, clock: Callable[[], float]) -> None:
         self._wire = wire
         self.settings = settings
-        self._members: Known[str, discord.Member | discord.User] = Known(clock)
+        self._members: Known[str, discord.Member | discord.User] = Known(clock, fresh=MET)
         self.current: Callable[[], bool] = lambda: True
         """Whether the gateway tells of every change now."""
         self.locales: Lately[str, str] = Lately(LOCALES_KEPT)
@@ -47,12 +49,18 @@ class Faces:
         """Whether the members of a server are the team's."""
         return str(guild) in self.settings.guilds
 
-    def met(self, user: discord.Member | discord.User, locale: str = "") -> None:
-        """An event tells of somebody; only one of the team's servers knows whether they are in the team."""
+    def met(self, user: discord.Member | discord.User, locale: str = "") -> bool:
+        """An event tells of somebody: whether they count for something else from now on than they may have before.
+
+        Only one of the team's servers knows whether they are in the team.
+        """
         if locale:
             self.locales[str(user.id)] = locale
-        if isinstance(user, discord.Member) and self.is_team(user.guild.id):
-            self._members.keep(str(user.id), user)
+        if not isinstance(user, discord.Member) or not self.is_team(user.guild.id):
+            return False
+        before = self._members.get(str(user.id))
+        self._members.keep(str(user.id), user)
+        return not isinstance(before, discord.Member) or self._is_guest(before) != self._is_guest(user)
 
     async def member(self, account: str) -> Member:
         """Somebody as the team knows them; a guest who is in none of its servers."""
@@ -74,14 +82,14 @@ class Faces:
                 return member
         try:
             return await client.fetch_user(int(account))
-        except (discord.DiscordException, OSError) as error:
+        except FAILURES as error:
             raise self._wire.translated(error) from error
 
     async def fresh(self, guild: discord.Guild, account: str) -> discord.Member | None:
         """A member as the server knows them at this moment; None for whoever is none."""
         try:
             return await guild.fetch_member(int(account))
-        except (discord.DiscordException, OSError) as error:
+        except FAILURES as error:
             meant = self._wire.translated(error)
             if isinstance(meant, Refused) and meant.code in (UNKNOWN_MEMBER, UNKNOWN_USER):
                 return None
@@ -134,7 +142,7 @@ class Directory:
         if found is None and id.isdigit():
             try:
                 found = await self._wire.at.fetch_channel(int(id))  # an archived thread
-            except (discord.DiscordException, OSError) as error:
+            except FAILURES as error:
                 raise self._wire.translated(error) from error
         if not isinstance(found, Guildish) or found.guild.id != self._guild.id:
             raise CannotShow("There is no such channel here.")
@@ -219,18 +227,16 @@ def readers_of(channel: Guildish, guests: Sequence[str]) -> Iterator[str]:
         # A role that everybody's view covers adds nobody, unless it makes them guests.
         if (guest or not public) and home.permissions_for(role).view_channel:
             yield f"{ROLE}{role.id}"
-    if public:
-        if not everybody_sees(channel):
-            yield f"{ROLE}{guild.default_role.id}"
-        return
+    if public and not everybody_sees(channel):
+        yield f"{ROLE}{guild.default_role.id}"
     for target, overwrite in home.overwrites.items():
+        # Also where everybody sees it: a guest whose role does not is let in by this.
         if not isinstance(target, discord.Role) and overwrite.view_channel:
             yield str(target.id)
-    if guild.owner_id is not None:
+    if guild.owner_id is not None and not public:
         yield str(guild.owner_id)
 
 
-def age_restricted(channel: Guildish) -> bool:
+def age_restricted(channel: object) -> bool:
     """Whether a channel, or the one a thread is in, is for adults alone."""
-    home = home_of(channel)
-    return bool(getattr(home, "nsfw", False))
+    return isinstance(channel, Guildish) and bool(getattr(home_of(channel), "nsfw", False))

@@ -44,6 +44,7 @@ class DiscordPlatform:
         self.patience = 15.0
         """Seconds that an answer waits for the connection before it is put off."""
         self.wall: Callable[[], float] = time.time
+        self.clock: Callable[[], float] = time.monotonic
         self._built: Hall | None = None
         self.link: Link | None = None
         self.connected = asyncio.Event()
@@ -194,7 +195,7 @@ class DiscordPlatform:
                 self.settings,
                 marks=self._context.vault,
                 now=lambda: datetime.fromtimestamp(self.wall(), UTC),
-                clock=time.monotonic,
+                clock=lambda: self.clock(),
             )
         return self._built
 

@@ -14,7 +14,7 @@ import discord
 
 from citebot.conversing.chat import Said
 from citebot.errors import CannotShow
-from citebot_connectors.platforms.discord.calling import Refused, Wire
+from citebot_connectors.platforms.discord.calling import FAILURES, Refused, Wire
 from citebot_connectors.platforms.discord.markup import called, plain, without_mention
 
 SPOKEN = frozenset({discord.MessageType.default, discord.MessageType.reply})
@@ -47,7 +47,7 @@ class Threads:
                     oldest_first=after is not None,
                 )
             ]
-        except (discord.DiscordException, OSError) as error:
+        except FAILURES as error:
             raise self._wire.translated(error) from error
         return sorted(found, key=lambda message: message.id)
 

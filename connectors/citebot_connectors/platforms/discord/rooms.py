@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 import discord
 import structlog
 
@@ -19,7 +18,7 @@ from citebot.conversing.buttons import Buttons
 from citebot.conversing.catching_up import CatchUp, Reach
 from citebot.conversing.chat import Said, Us
 from citebot.conversing.hearing import Hearing
-from citebot.conversing.known import Lately
+from citebot.conversing.known import FRESH, Lately
 from citebot.conversing.orders import Orders
 from citebot.conversing.people import People
 from citebot.conversing.reception import Reception
@@ -28,12 +27,12 @@ from citebot.conversing.threads import Threads as KnownThreads
 from citebot.errors import CitebotError
 from citebot.model import Attachment, Conversation
 from citebot.ports import Desk, News, Outbound, Vault
-from citebot_connectors.platforms.discord.calling import Wire
+from citebot_connectors.platforms.discord.calling import FAILURES, Wire
 from citebot_connectors.platforms.discord.drawing import words
 from citebot_connectors.platforms.discord.history import History
 from citebot_connectors.platforms.discord.markup import MARKUP
 from citebot_connectors.platforms.discord.outlet import Outlet
-from citebot_connectors.platforms.discord.people import Directory, Faces
+from citebot_connectors.platforms.discord.people import MET, Directory, Faces
 from citebot_connectors.platforms.discord.places import DIRECT, nonce, token_of
 from citebot_connectors.platforms.discord.reading import Threads
 from citebot_connectors.platforms.discord.settings import DiscordSettings
@@ -58,7 +57,7 @@ class Room:
         self._wire = hall.wire
         self.tenant = tenant
         self.directory = Directory(hall.wire, hall.faces, tenant)
-        self.people = People(self.directory, clock=hall.clock)
+        self.people = People(self.directory, clock=hall.clock, fresh=FRESH - MET)
         self._tasks = Tasks()
         self._known = KnownThreads(self.thread)
         self.at = Reception(
@@ -105,7 +104,13 @@ class Room:
         """Find what was missed, from now on whenever something was."""
         if not self._looking_back:
             self._looking_back = True
-            self._tasks.spawn(self.catch_up.run())
+            self._tasks.spawn(self._keep_looking_back())
+
+    async def _keep_looking_back(self) -> None:
+        try:
+            await self.catch_up.run()
+        finally:
+            self._looking_back = False
 
     async def end(self) -> None:
         """Nothing more is done here."""
@@ -225,6 +230,12 @@ class Hall:
         if (room := self._rooms.get(news.tenant)) is not None:
             room.people.forget_places()
 
+    def met(self, user: discord.Member | discord.User, locale: str = "") -> None:
+        """An event tells of somebody; Discord tells of new roles in no other way."""
+        if self.faces.met(user, locale):
+            for room in self.rooms:
+                room.people.forget_member(str(user.id))
+
     def of(self, where: discord.Guild | None) -> Room:
         """The same, where something happened."""
         return self.room(DIRECT if where is None or where.me is None else str(where.id))
@@ -253,6 +264,6 @@ async def _text(file: discord.Attachment) -> str:
     try:
         async with asyncio.timeout(PATIENCE):
             return text_of(await file.read())
-    except (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError) as error:
+    except FAILURES as error:
         log.info("attached file not read", why=type(error).__name__)
         return ""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from citebot.conversing.reaching import Reach, reach
 from citebot.model import Finding
 from citebot_connectors.platforms.slack.manifest import BASE, FEATURES, INSTALL_PATH, events_of, scopes_of
 from citebot_connectors.platforms.slack.settings import PREFIXES, SlackSettings
@@ -42,20 +42,6 @@ class Seen:
     app_id: str = ""
     granted: frozenset[str] = frozenset()
     bot: str = ""
-
-
-Reach = Callable[[str], Awaitable[None]]
-"""Raises `OSError` or `TimeoutError` for a WebSocket address whose server cannot be connected to."""
-
-
-async def reach(address: str) -> None:
-    """Connect to a server and hang up: a socket that is opened whole might be given an event."""
-    parts = urlsplit(address)
-    secure = parts.scheme == "wss"
-    async with asyncio.timeout(TIMEOUT):
-        _, writer = await asyncio.open_connection(parts.hostname, parts.port or (443 if secure else 80), ssl=secure)
-        writer.close()
-        await writer.wait_closed()
 
 
 @dataclass(slots=True)

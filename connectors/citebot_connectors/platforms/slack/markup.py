@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from urllib.parse import quote, urlsplit
 
 from citebot.answering.sink import clean_words
 from citebot.conversing.chat import Markup
+from citebot.conversing.links import safe_address
 
 LINK_MOST = 2_000
 _TOKEN = re.compile(r"<([^<>\n]+)>")
@@ -40,15 +40,7 @@ def safe_markdown(text: str) -> str:
 
 def safe_link(url: str) -> str:
     """An address from our own records as it may stand in Slack's `<address|words>`, or empty."""
-    if not url.isprintable() or len(url) > LINK_MOST:
-        return ""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        return ""
-    return quote(url, safe="%/:?#[]@!$&'()*+,;=~").replace("&", "&amp;")
+    return safe_address(url).replace("&", "&amp;") if len(url) <= LINK_MOST else ""
 
 
 def linked(url: str, words: str) -> str:
