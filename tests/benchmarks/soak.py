@@ -4,10 +4,10 @@
         python tests/benchmarks/soak.py [--minutes 30] [--json FILE]
 
 Two gateways, two workers and one sync replica as in the test of rolling restarts, five questions a second in the fake
-Slack, and every ten seconds a fault: all connections to the database are ended, Elasticsearch refuses everything for
-three seconds, Slack fails or loses its answers, a worker stands still for longer than its lease, sockets are cut. No
-replica is restarted. Memory (RSS), open files and threads of each are compared between the second tenth of the time
-and the last.
+Slack after a rush that fills what is filled on demand, and every ten seconds a fault: all connections to the database
+are ended, Elasticsearch refuses everything for three seconds, Slack fails or loses its answers, a worker stands still
+for longer than its lease, sockets are cut. No replica is restarted. Memory (RSS), open files and threads of each are
+compared between the second tenth of the time and the last.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 from claiming import fresh_database
 from elasticsearch_proxy import Proxy, refusal
 from fleet import Fleet, One, fleet, settings_for
-from slack_harness import Town, open_work, town
+from replicas import open_work
+from slack_harness import Town, town
 from sqlalchemy import text
 
 from citebot.storage import Database, sources
@@ -40,6 +41,8 @@ from citebot.testing.slack import Message
 
 ROLES = ("sync", "worker", "worker", "gateway", "gateway")
 PACE = 0.2
+RUSH = 100
+"""Questions at once at the start: pools of threads and connections are as large then as they get."""
 EVERY = 10.0
 STILL = 5.0
 """Seconds that a worker stands still; the lease is three."""
@@ -108,6 +111,8 @@ def size(one: One) -> dict[str, float]:
 
 async def ask_on(place: Town, questions: list[Message]) -> None:
     """Five questions a second, until cancelled."""
+    rush = (place.ask(number, number, f"What does permit {number} cost?") for number in range(RUSH))
+    questions += await asyncio.gather(*rush)
     while True:
         began = time.monotonic()
         number = len(questions)
@@ -143,7 +148,7 @@ async def measure(url: str, folder: Path, minutes: float) -> dict[str, Any]:
             sources.add(tx, name="wiki", type="jsonl", settings={"path": str(folder / "wiki.jsonl")})
         async with town(speed=10, channels=20) as place:
             settings = settings_for(place, url=url, elasticsearch=proxy.server.url)
-            async with fleet(settings, folder) as ships:
+            with fleet(settings, folder) as ships:
                 for role in ROLES:
                     await ships.start(role)
                 faults = Faults(place, ships, database, proxy)

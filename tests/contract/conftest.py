@@ -11,7 +11,7 @@ import pytest
 import yarl
 from discord import app_commands
 
-from citebot.testing.discord import App, FakeDiscord
+from citebot.testing.discord import App, Channel, FakeDiscord, User
 
 Answer = Callable[[discord.Interaction[Any]], Awaitable[object]]
 
@@ -85,6 +85,21 @@ class Bot(discord.AutoShardedClient):
 async def fake_discord() -> AsyncIterator[FakeDiscord]:
     async with FakeDiscord() as fake:
         yield fake
+
+
+@pytest.fixture
+def app(fake_discord: FakeDiscord) -> App:
+    return fake_discord.add_app("citebot", intents=())
+
+
+@pytest.fixture
+def alice(fake_discord: FakeDiscord) -> User:
+    return fake_discord.add_user("alice")
+
+
+@pytest.fixture
+def channel(fake_discord: FakeDiscord) -> Channel:
+    return fake_discord.add_channel("general")
 
 
 @pytest.fixture

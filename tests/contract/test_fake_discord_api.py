@@ -16,19 +16,9 @@ StartBot = Callable[..., Awaitable[Any]]
 
 
 @pytest.fixture
-def app(fake_discord: FakeDiscord) -> App:
+def app(app: App, fake_discord: FakeDiscord) -> App:
     fake_discord.settings.rates = False
-    return fake_discord.add_app("citebot", intents=())
-
-
-@pytest.fixture
-def alice(fake_discord: FakeDiscord) -> User:
-    return fake_discord.add_user("alice")
-
-
-@pytest.fixture
-def channel(fake_discord: FakeDiscord) -> Channel:
-    return fake_discord.add_channel("general")
+    return app
 
 
 @pytest.fixture

@@ -18,21 +18,6 @@ from citebot.testing.discord.state import EPOCH
 StartBot = Callable[..., Awaitable[Any]]
 
 
-@pytest.fixture
-def app(fake_discord: FakeDiscord) -> App:
-    return fake_discord.add_app("citebot", intents=())
-
-
-@pytest.fixture
-def alice(fake_discord: FakeDiscord) -> User:
-    return fake_discord.add_user("alice")
-
-
-@pytest.fixture
-def channel(fake_discord: FakeDiscord) -> Channel:
-    return fake_discord.add_channel("general")
-
-
 class Raw:
     """A socket of the gateway without a library."""
 

@@ -17,23 +17,8 @@ Interaction = discord.Interaction[Any]
 
 
 @pytest.fixture
-def app(fake_discord: FakeDiscord) -> App:
-    return fake_discord.add_app("citebot", intents=())
-
-
-@pytest.fixture
-def alice(fake_discord: FakeDiscord) -> User:
-    return fake_discord.add_user("alice")
-
-
-@pytest.fixture
 def bob(fake_discord: FakeDiscord) -> User:
     return fake_discord.add_user("bob")
-
-
-@pytest.fixture
-def channel(fake_discord: FakeDiscord) -> Channel:
-    return fake_discord.add_channel("general")
 
 
 @pytest.fixture

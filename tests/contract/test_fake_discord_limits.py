@@ -34,16 +34,6 @@ def select(**more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def app(fake_discord: FakeDiscord) -> App:
-    return fake_discord.add_app("citebot", intents=())
-
-
-@pytest.fixture
-def channel(fake_discord: FakeDiscord) -> Channel:
-    return fake_discord.add_channel("general")
-
-
-@pytest.fixture
 async def api(fake_discord: FakeDiscord, app: App) -> Any:
     """Calls the REST API without a library: verb, path and body to status, body and headers."""
     async with aiohttp.ClientSession(headers={"Authorization": f"Bot {app.token}"}) as session:

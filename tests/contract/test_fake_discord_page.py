@@ -19,21 +19,6 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def app(fake_discord: FakeDiscord) -> App:
-    return fake_discord.add_app("citebot", intents=())
-
-
-@pytest.fixture
-def alice(fake_discord: FakeDiscord) -> User:
-    return fake_discord.add_user("alice")
-
-
-@pytest.fixture
-def channel(fake_discord: FakeDiscord, alice: User) -> Channel:
-    return fake_discord.add_channel("general")
-
-
-@pytest.fixture
 async def browser(fake_discord: FakeDiscord) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(fake_discord.url) as session:
         yield session

@@ -1,13 +1,12 @@
-"""Started by the test of the budgets: forks processes that ask, as quickly as they are killed.
+"""Started by the test of the budgets: forks processes that ask.
 
-One JSON object a line on stdin describes a process; its id is printed. It asks all its questions at once and writes to
-a file of its own what they have cost outside, before it knows that itself.
+Each asks all its questions at once and writes to a file of its own what they have cost outside, before it knows that
+itself.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import signal
@@ -17,13 +16,16 @@ from typing import Any
 
 import structlog
 
+sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
+
+from zygote import fork_each
+
 from citebot.budgets import Budgets
 from citebot.errors import ModelUnavailable
 from citebot.model import Audience, Conversation, Person, Question
 from citebot.ports import Usage
 from citebot.settings import BudgetSettings
 from citebot.storage import Database
-from citebot.testing.failpoints import kill_at
 
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 CALLS = 3
@@ -94,27 +96,5 @@ class Asking:
         used(Usage("m", cost=cost))
 
 
-def child(config: dict[str, Any]) -> None:
-    """Be one process until killed or done."""
-    if config["failpoint"]:
-        kill_at(config["failpoint"], hit=config["hit"])
-    asyncio.run(Asking(config).run())
-
-
-def main() -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
-    for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            code = 1
-            try:
-                child(json.loads(line))
-                code = 0
-            finally:
-                os._exit(code)
-        print(pid, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    fork_each(lambda config: asyncio.run(Asking(config).run()))

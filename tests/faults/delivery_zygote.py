@@ -1,13 +1,12 @@
-"""Started by the kill tests: forks workers, each a whole Delivery, as quickly as they are killed.
+"""Started by the kill tests: forks workers, each a whole Delivery.
 
-One JSON object a line on stdin describes a worker; its process id is printed. A worker accepts its share of the
-events, answers whatever it can claim, and writes what the outside world would see of it to files in the folder.
+A worker accepts its share of the events, answers whatever it can claim, and writes what the outside world would see of
+it to files in the folder.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import signal
@@ -21,12 +20,15 @@ from typing import Any
 import structlog
 from sqlalchemy import text
 
+sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
+
+from zygote import fork_each
+
 from citebot.delivery import Assignment, Delivery, Outcome, Patience, Post, Reply
 from citebot.model import Answer, Audience, Conversation, Json, Person, Question
 from citebot.ports import Inbound
 from citebot.settings import DeliverySettings
 from citebot.storage import Database, Transaction, answers, work
-from citebot.testing.failpoints import kill_at
 
 STEPS = 3
 structlog.configure(
@@ -69,21 +71,14 @@ class Worker:
         )
 
     async def run(self) -> None:
-        orphaned = asyncio.create_task(self._die_with_parent(os.getppid()))
         ended = asyncio.get_running_loop().create_task(self._delivery.run())
         asyncio.get_running_loop().add_signal_handler(
             signal.SIGTERM, lambda: asyncio.ensure_future(self._delivery.drain(10))
         )
         await asyncio.gather(*(self._accept(event) for event in self._events))
         await ended
-        orphaned.cancel()
         self._delivery.close()
         self._database.close()
-
-    async def _die_with_parent(self, parent: int) -> None:
-        while os.getppid() == parent:
-            await asyncio.sleep(0.5)
-        os._exit(1)
 
     async def _accept(self, event: dict[str, Any]) -> None:
         # Spread out, so that kills come at every stage.
@@ -153,27 +148,10 @@ def without_fence() -> None:
 def worker(config: dict[str, Any]) -> None:
     """Be one worker until killed or told to end."""
     random.seed(config["seed"])
-    if config["failpoint"]:
-        kill_at(config["failpoint"], hit=config["hit"])
     if not config["fence"]:
         without_fence()
     asyncio.run(Worker(config).run())
 
 
-def main() -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            code = 1
-            try:
-                worker(json.loads(line))
-                code = 0
-            finally:
-                os._exit(code)
-        print(child, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    fork_each(worker)

@@ -1,4 +1,4 @@
-"""A Discord with people, who ask by the command and by mentions; its replicas are those of `slack_harness.py`."""
+"""A Discord with people, who ask by the command and by mentions."""
 
 from __future__ import annotations
 

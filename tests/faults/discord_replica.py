@@ -1,4 +1,4 @@
-"""One process of the bot on Discord: what `slack_replica.py` forks, with another platform."""
+"""One process of the bot on Discord, and what forks such."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
 
-from slack_replica import Replica, main
+from replica import Replica, fork_replicas
 
 from citebot.app.listening import listen
 from citebot.ports import PartContext
@@ -20,7 +20,7 @@ LEASE = 1.0
 
 
 class DiscordReplica(Replica):
-    """The same on Discord."""
+    """As a server does it: one of them is connected, another takes its place when it is killed."""
 
     name = "discord"
 
@@ -31,9 +31,8 @@ class DiscordReplica(Replica):
         return platform
 
     async def listen(self) -> None:
-        """As a server does it: one of the replicas is connected, another takes its place when it is killed."""
-        await listen(self.platform, self.desk, self.database, seconds=LEASE)
+        await listen(self.platform, self.desk, self.database, seconds=self.config.get("listening", LEASE))
 
 
 if __name__ == "__main__":
-    main(DiscordReplica)
+    fork_replicas(DiscordReplica)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import socket
-import sys
 import time
 import uuid
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-from slack_harness import Town, gone
+from slack_harness import Town
+from zygote import Zygote, gone, zygote_of
 
 ZYGOTE = Path(__file__).parent / "fleet_replica.py"
 ROLES = ("gateway", "worker", "sync")
@@ -46,12 +44,11 @@ class Fleet:
 
     settings: dict[str, Any]
     folder: Path
-    zygote: Process
+    zygote: Zygote
     replicas: list[One] = field(default_factory=list)
     drains: list[float] = field(default_factory=list)
     """Seconds from SIGTERM to the end of each that was told to stop."""
     _started: int = 0
-    _forking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(self, role: str) -> One:
         """Start one and wait until it is ready."""
@@ -60,11 +57,8 @@ class Fleet:
         data.mkdir()
         port = free_port()
         own = {"data_dir": str(data), "metrics.port": port}
-        assert self.zygote.stdin is not None
-        assert self.zygote.stdout is not None
-        async with self._forking:
-            self.zygote.stdin.write((json.dumps({"role": role, "settings": self.settings | own}) + "\n").encode())
-            one = One(role, int(await self.zygote.stdout.readline()), port)
+        config = {"role": role, "settings": self.settings | own}
+        one = One(role, await asyncio.to_thread(self.zygote.fork, config), port)
         self.replicas.append(one)
         await until_ready(one)
         return one
@@ -133,19 +127,12 @@ def settings_for(place: Town, *, url: str, elasticsearch: str, **more: Any) -> d
     }
 
 
-@asynccontextmanager
-async def fleet(settings: dict[str, Any], folder: Path) -> AsyncIterator[Fleet]:
+@contextmanager
+def fleet(settings: dict[str, Any], folder: Path) -> Iterator[Fleet]:
     """None at first; their logs are in the folder."""
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    with (folder / "stderr").open("w") as errors:
-        zygote = await asyncio.create_subprocess_exec(
-            sys.executable, str(ZYGOTE), stdin=PIPE, stdout=PIPE, stderr=errors, env=environment
-        )
+    with zygote_of(ZYGOTE, folder, OPENBLAS_NUM_THREADS="1") as zygote:
         made = Fleet(settings, folder, zygote)
         try:
             yield made
         finally:
             made.end()
-            assert zygote.stdin is not None
-            zygote.stdin.close()
-            await zygote.wait()

@@ -1,29 +1,19 @@
-"""A Slack with people, and replicas of the bot that are started and killed."""
+"""A Slack with people, who ask by mentions."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
-import os
-import random
-import signal
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
-from slack_replica import Replica, add_handbook
 
-from citebot.storage import Database, work
 from citebot.testing.slack import App, Channel, FakeSlack, Message, Shown, User
 
-ZYGOTE = Path(__file__).parent / "slack_replica.py"
+SCRIPT = Path(__file__).parent / "slack_replica.py"
 NOTICES = ("I could not answer this question",)
 
 
@@ -73,86 +63,3 @@ async def town(*, speed: float, people: int = 10, channels: int = 10, rates: boo
         app = slack.add_app("citebot")
         rooms = [slack.add_channel(f"room{number}", [*users, app]) for number in range(channels)]
         yield Town(slack, app, users, rooms)
-
-
-async def furnish(config: dict[str, Any], kind: type[Replica] = Replica) -> None:
-    """Put the handbook into the database of a replica."""
-    replica = kind(config)
-    await replica.open()
-    await add_handbook(replica, Path(config["folder"]))
-    replica.desk.delivery.close()
-    replica.database.close()
-
-
-@dataclass(slots=True)
-class Replicas:
-    """Processes of the bot, kept at two and killed."""
-
-    config: dict[str, Any]
-    zygote: Process
-    chance: random.Random = field(default_factory=lambda: random.Random(20))
-    kills: Counter[str] = field(default_factory=Counter)
-    _alive: dict[int, str] = field(default_factory=dict)
-
-    async def start(self, *, failpoint: str = "", **more: Any) -> int:
-        """One more; it will be killed where it is told."""
-        armed = {"failpoint": failpoint, "hit": self.chance.randint(1, 3), "seed": self.chance.random()}
-        config = {**self.config, **armed, **more}
-        assert self.zygote.stdin is not None
-        assert self.zygote.stdout is not None
-        self.zygote.stdin.write((json.dumps(config) + "\n").encode())
-        pid = int(await self.zygote.stdout.readline())
-        self._alive[pid] = failpoint
-        return pid
-
-    def alive(self) -> dict[int, str]:
-        """Those that live, and the point that will kill them."""
-        for pid, failpoint in list(self._alive.items()):
-            if gone(pid):
-                del self._alive[pid]
-                self.kills[failpoint or "random"] += 1
-        return dict(self._alive)
-
-    def kill_one(self) -> None:
-        """kill -9 one that no point will kill."""
-        free = [pid for pid, failpoint in self.alive().items() if not failpoint]
-        if free:
-            os.kill(self.chance.choice(free), signal.SIGKILL)
-
-    def kill_all(self) -> None:
-        """The end."""
-        for pid in self._alive:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
-@asynccontextmanager
-async def replicas(config: dict[str, Any], script: Path = ZYGOTE) -> AsyncIterator[Replicas]:
-    """None at first."""
-    with (Path(config["folder"]) / "stderr").open("w") as errors:
-        zygote = await asyncio.create_subprocess_exec(
-            sys.executable, str(script), stdin=PIPE, stdout=PIPE, stderr=errors
-        )
-        made = Replicas(config, zygote)
-        try:
-            yield made
-        finally:
-            made.kill_all()
-            assert zygote.stdin is not None
-            zygote.stdin.close()
-            await zygote.wait()
-
-
-def open_work(database: Database) -> int:
-    """Rows of both queues that are not finished."""
-    with database.read() as tx:
-        counts = [work.counts(tx, "inbox"), work.counts(tx, "outbox")]
-    return sum(n for count in counts for state, n in count.items() if state in ("ready", "leased"))

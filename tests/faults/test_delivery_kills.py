@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -17,18 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
+
+from replicas import open_work
 from sqlalchemy import text
+from zygote import POINTS, Zygote, state_of, zygote_of
 
 from citebot.storage import Database, work
-from citebot.testing.failpoints import FAILPOINTS
 
 ZYGOTE = Path(__file__).parent / "delivery_zygote.py"
 STEPS = 3
 STOPS = [(4, 20), (9, 30), (14, 40)]
 """Before which of its steps each of three workers stops until its leases have run out."""
-ELSEWHERE = {"before-documents-commit", "after-reserve", "before-settle"}
-OTHERS = ("secrets", "upgrade", "backup", "restore")
-POINTS = [name for name in FAILPOINTS if name not in ELSEWHERE and not any(word in name for word in OTHERS)]
 
 
 @dataclass(slots=True)
@@ -49,7 +48,7 @@ class Harness:
         database: Database,
         url: str,
         folder: Path,
-        zygote: subprocess.Popen[str],
+        zygote: Zygote,
         *,
         fence: bool,
         lease: float,
@@ -78,12 +77,7 @@ class Harness:
             "stops": list(stops), "fence": self._fence, "late": self.late, "lease": self.lease,
             "seed": self.chance.random(),
         }  # fmt: skip
-        assert self._zygote.stdin is not None
-        assert self._zygote.stdout is not None
-        self._zygote.stdin.write(json.dumps(config) + "\n")
-        self._zygote.stdin.flush()
-        pid = int(self._zygote.stdout.readline())
-        self._workers[pid] = Running(failpoint, events, stops)
+        self._workers[self._zygote.fork(config)] = Running(failpoint, events, stops)
 
     def alive(self) -> dict[int, Running]:
         """Workers that live. What a dead one did not acknowledge waits again; stopped ones are woken past a lease."""
@@ -135,21 +129,6 @@ class Harness:
         known = {int(number) for (number,) in self.outside("ack")}
         return [event for event in events if event["id"] not in known]
 
-    def open_work(self) -> int:
-        """Rows of both queues that are not finished."""
-        with self.database.read() as tx:
-            counts = [work.counts(tx, "inbox"), work.counts(tx, "outbox")]
-        return sum(n for count in counts for state, n in count.items() if state in ("ready", "leased"))
-
-
-def state_of(pid: int) -> str:
-    """The state of a process: a letter of /proc, or `gone`."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return "gone"
-    return "gone" if state in "ZX" else state
-
 
 def wait_until(condition: Any, seconds: float) -> None:
     deadline = time.monotonic() + seconds
@@ -166,10 +145,7 @@ def harness(database: Database, url: str, folder: Path, *, fence: bool = True, l
         serial = "integer PRIMARY KEY AUTOINCREMENT" if database.dialect == "sqlite" else "bigserial PRIMARY KEY"
         tx.execute(text(f"CREATE TABLE effect (id {serial}, job bigint NOT NULL, step integer NOT NULL)"))
         tx.execute(text("CREATE INDEX ix_effect_job ON effect (job)"))
-    with (folder / "stderr").open("w") as errors:
-        zygote = subprocess.Popen(
-            [sys.executable, str(ZYGOTE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
+    with zygote_of(ZYGOTE, folder) as zygote:
         running = Harness(database, url, folder, zygote, fence=fence, lease=lease)
         try:
             yield running
@@ -177,11 +153,6 @@ def harness(database: Database, url: str, folder: Path, *, fence: bool = True, l
             for pid in list(running.alive()):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            assert zygote.stdin is not None
-            assert zygote.stdout is not None
-            zygote.stdin.close()
-            zygote.wait(10)
-            zygote.stdout.close()
 
 
 def make_events(count: int) -> list[dict[str, Any]]:
@@ -218,7 +189,7 @@ def run(
             next_kill = time.monotonic() + chance.uniform(0.1, 0.6)
         elif bot.waiting or to_arm:
             bot.retire_one()
-        elif kills_left <= 0 and not bot.unacknowledged(events) and not bot.open_work():
+        elif kills_left <= 0 and not bot.unacknowledged(events) and not open_work(bot.database):
             break
         time.sleep(0.02)
     bot.end()
@@ -256,15 +227,6 @@ def check(bot: Harness, events: list[dict[str, Any]]) -> None:
             "a later question of a conversation was begun before the earlier one was done"
         )
         newest[lane] = job
-
-
-@pytest.fixture
-def url(database: Database, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of `database`, for other processes."""
-    if database.dialect == "sqlite":
-        return f"sqlite:///{tmp_path / 'citebot.db'}"
-    found: str = request.getfixturevalue("postgres_url")
-    return found
 
 
 @pytest.mark.slow

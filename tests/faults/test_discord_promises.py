@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 pytest.importorskip("discord")
-pytest.importorskip("slack_bolt")  # the replicas are made of those on Slack
 sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
 
 from discord_harness import City, city
 from discord_replica import DiscordReplica
-from slack_harness import furnish
+from replicas import furnish
 
 from citebot.storage import Database, schema
 
@@ -52,7 +51,7 @@ async def test_p3_everybody_is_answered_at_once_while_everything_behind_stands_s
         assert p99 <= 1.0
 
 
-async def test_p5_lost_responses_and_floods_show_no_answer_twice(
+async def test_p2_lost_responses_and_floods_show_no_answer_twice(
     quick: City, tmp_path: Path, count: Callable[[int, int], int]
 ) -> None:
     replica = await at_work(quick, tmp_path)
@@ -69,7 +68,7 @@ async def test_p5_lost_responses_and_floods_show_no_answer_twice(
         assert {len(quick.replies(asked)) for asked in quick.asked} == {1}
 
 
-async def test_p6_many_askers_under_the_real_limits_lose_nothing_and_break_nothing(
+async def test_many_askers_under_the_real_limits_lose_nothing_and_break_nothing(
     quick: City, tmp_path: Path, count: Callable[[int, int], int]
 ) -> None:
     replica = await at_work(quick, tmp_path)
@@ -86,7 +85,7 @@ async def test_p6_many_askers_under_the_real_limits_lose_nothing_and_break_nothi
     assert quick.discord.strikes <= max(1, len(quick.discord.sent) // 1_000) + 5
 
 
-async def test_p14_nothing_that_is_sent_calls_links_or_unfurls(
+async def test_p18_nothing_that_is_sent_calls_links_or_unfurls(
     quick: City, tmp_path: Path, count: Callable[[int, int], int]
 ) -> None:
     replica = await at_work(quick, tmp_path)

@@ -6,11 +6,9 @@ What counts is the provider's bill, which is written outside when a model is ask
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -20,7 +18,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
+
 from sqlalchemy import text
+from zygote import Zygote, state_of, zygote_of
 
 from citebot.budgets import HOLD_SECONDS, Budgets
 from citebot.model import Audience, Conversation, Person, Question
@@ -39,9 +41,7 @@ SHARES = {"person": 60, "conversation": 240, "workspace": 800, "everybody": 750}
 class Askers:
     """Starts processes that ask, kills them, and lets what they did not finish be asked again."""
 
-    def __init__(
-        self, database: Database, url: str, folder: Path, zygote: subprocess.Popen[str], *, askers: int, seed: int
-    ) -> None:
+    def __init__(self, database: Database, url: str, folder: Path, zygote: Zygote, *, askers: int, seed: int) -> None:
         self.database = database
         self.askers = askers
         self.limits = {scope: share * askers for scope, share in SHARES.items()}
@@ -58,11 +58,7 @@ class Askers:
             "hit": self.chance.randint(1, 5), "stop_at": stop_at, "seed": self.chance.random(),
             "limits": {f"{scope}_cost": limit / 1_000_000 for scope, limit in self.limits.items()},
         }  # fmt: skip
-        assert self._zygote.stdin is not None
-        assert self._zygote.stdout is not None
-        self._zygote.stdin.write(json.dumps(config) + "\n")
-        self._zygote.stdin.flush()
-        pid = int(self._zygote.stdout.readline())
+        pid = self._zygote.fork(config)
         self._running[pid] = questions
         return pid
 
@@ -88,7 +84,7 @@ class Askers:
 
     def _look_after(self) -> None:
         for pid, questions in list(self._running.items()):
-            state = _state_of(pid)
+            state = state_of(pid)
             if state == "T":
                 if time.monotonic() - self._stopped.setdefault(pid, time.monotonic()) > STOPPED:
                     os.kill(pid, signal.SIGCONT)
@@ -148,35 +144,10 @@ class Askers:
                 os.kill(pid, signal.SIGKILL)
 
 
-def _state_of(pid: int) -> str:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return "gone"
-    return "gone" if state in "ZX" else state
-
-
 @pytest.fixture
-def zygote(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    with (tmp_path / "stderr").open("w") as errors:
-        started = subprocess.Popen(
-            [sys.executable, str(ZYGOTE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
+def zygote(tmp_path: Path) -> Iterator[Zygote]:
+    with zygote_of(ZYGOTE, tmp_path) as started:
         yield started
-        assert started.stdin is not None
-        assert started.stdout is not None
-        started.stdin.close()
-        started.wait(10)
-        started.stdout.close()
-
-
-@pytest.fixture
-def url(database: Database, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of the database."""
-    if database.dialect == "sqlite":
-        return f"sqlite:///{tmp_path / 'citebot.db'}"
-    found: str = request.getfixturevalue("postgres_url")
-    return found
 
 
 def heal_later(database: Database, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -194,7 +165,7 @@ def heal_later(database: Database, monkeypatch: pytest.MonkeyPatch) -> int:
 def test_no_budget_is_passed_and_nothing_stays_held(
     database: Database,
     url: str,
-    zygote: subprocess.Popen[str],
+    zygote: Zygote,
     tmp_path: Path,
     count: Callable[[int, int], int],
     monkeypatch: pytest.MonkeyPatch,

@@ -18,7 +18,8 @@ pytest.importorskip("elasticsearch")
 sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
 
 from fleet import ROLES, fleet, settings_for
-from slack_harness import Town, open_work, town
+from replicas import open_work
+from slack_harness import Town, town
 from sqlalchemy import text
 
 from citebot.storage import Database, schema, sources
@@ -78,7 +79,7 @@ async def test_rolling_restarts_lose_nothing_and_double_nothing(
             sources.add(tx, name="wiki", type="jsonl", settings={"path": str(wiki.file)})
         async with town(speed=60, channels=10) as place:
             settings = settings_for(place, url=postgres_url, elasticsearch=elasticsearch_url)
-            async with fleet(settings, tmp_path) as ships:
+            with fleet(settings, tmp_path) as ships:
                 for role in ("sync", "worker", "gateway"):
                     await asyncio.gather(*(ships.start(role) for _ in range(EACH)))
                 questions: list[Message] = []

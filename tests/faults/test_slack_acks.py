@@ -13,9 +13,10 @@ import pytest
 pytest.importorskip("slack_bolt")
 sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
 
-from slack_harness import furnish, replicas, town
+from replicas import furnish, replicas
+from slack_harness import SCRIPT, town
+from slack_replica import SlackReplica
 
-from citebot.storage import Database, schema
 from citebot.testing.slack.core import Delivery
 
 PER_SECOND = 10
@@ -42,26 +43,23 @@ async def busy(processes: int) -> AsyncIterator[None]:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 async def test_events_are_acknowledged_while_model_index_and_embedder_are_stalled(
-    tmp_path: Path, count: Callable[[int, int], int]
+    store: str, tmp_path: Path, count: Callable[[int, int], int]
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'citebot.db'}"
-    database = Database(url)
-    schema.upgrade(database)
-    database.close()
     async with town(speed=1, people=50, channels=20) as place:
-        config = place.config(folder=tmp_path, url=url, pace={})
+        config = place.config(folder=tmp_path, url=store, pace={})
         # By a name, because names are looked up on threads that what is stalled might hold.
         config["slack"]["base_url"] = config["slack"]["base_url"].replace("127.0.0.1", "localhost")
-        await furnish(config)
-        async with replicas(config) as bot, busy(count(1, 2)):
-            await bot.start(stalled=True)
-            await place.slack.until(lambda: place.slack.sockets(place.app), timeout=60)
-            for number in range(count(40, 5_000)):
-                await place.ask(number, number // 7, f"What does permit {number} cost?")
-                await asyncio.sleep(1 / PER_SECOND)
-                if number % 500 == 499:
-                    print(f"{number + 1} mentions, {sum(map(late, place.slack.deliveries))} events late so far")
-            await place.slack.until(lambda: all(delivery.over for delivery in place.slack.deliveries), timeout=400)
+        await furnish(config, SlackReplica)
+        with replicas(config, SCRIPT) as bot:
+            async with busy(count(1, 2)):
+                await bot.start(stalled=True)
+                await place.slack.until(lambda: place.slack.sockets(place.app), timeout=60)
+                for number in range(count(40, 5_000)):
+                    await place.ask(number, number // 7, f"What does permit {number} cost?")
+                    await asyncio.sleep(1 / PER_SECOND)
+                    if number % 500 == 499:
+                        print(f"{number + 1} mentions, {sum(map(late, place.slack.deliveries))} events late so far")
+                await place.slack.until(lambda: all(delivery.over for delivery in place.slack.deliveries), timeout=400)
         took = sorted(delivery.ack_seconds or 99.0 for delivery in place.slack.deliveries)
         again = sum(map(late, place.slack.deliveries))
     p99 = took[int(0.99 * len(took))]

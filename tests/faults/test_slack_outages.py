@@ -6,167 +6,100 @@ import asyncio
 import random
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("slack_bolt")
 sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
 
-from slack_harness import Town, furnish, open_work, town
-from slack_replica import Replica
+from chat_outages import Asking, Listener, deafen_all, make_up_for_it
+from slack_harness import Town, town
+from slack_replica import SlackReplica
 
 from citebot.ports import PartContext
-from citebot.storage import Database, schema
-from citebot.testing.scripted_desk import ScriptedDesk
-from citebot.testing.slack import App, Channel, FakeSlack, Message
+from citebot.testing.slack import FakeSlack, Message
 from citebot_connectors.platforms.slack.link import Pace
 from citebot_connectors.platforms.slack.platform import SlackPlatform
 from citebot_connectors.platforms.slack.settings import SlackSettings
 
-HOUR = 3600.0
 
+class Colleagues(Asking[Message]):
+    """They mention, mention in old threads, write directly, and follow up where they asked before."""
 
-@pytest.fixture
-def store(tmp_path: Path) -> Any:
-    """The address of a database with our tables."""
-    url = f"sqlite:///{tmp_path / 'citebot.db'}"
-    opened = Database(url)
-    schema.upgrade(opened)
-    yield url, opened
-    opened.close()
+    def __init__(self, place: Town) -> None:
+        self.place, self.fake, self.config = place, place.slack, place.config
+        self.old: list[Message] = []
 
+    async def begin(self) -> None:
+        self.old = [await self.place.ask(number, number, "What does the permit cost?") for number in range(5)]
+        await self.fake.until(lambda: all(map(self.place.answered, self.old)), timeout=60)
 
-@asynccontextmanager
-async def at_work(config: dict[str, Any], place: Town) -> AsyncIterator[Replica]:
-    """A replica that is connected."""
-    replica = Replica(config)
-    async with replica.working() as tasks:
-        await place.slack.until(lambda: not replica.platform.trouble or any(task.done() for task in tasks), timeout=60)
-        yield replica
+    async def ask(self, number: int) -> Message:
+        text, before = f"What does permit {number} cost?", self.old[number % len(self.old)]
+        user, room = self.fake.world.users[before.user], self.fake.world.channels[before.channel]
+        match number % 5:
+            case 2:
+                return await self.fake.say(user, room, f"{self.place.app.mention} {text}", thread_ts=before.ts)
+            case 3:
+                return await self.fake.say(user, self.place.app, text)
+            case 4:
+                return await self.fake.say(user, room, text, thread_ts=before.ts)
+        return await self.place.ask(number, number, text)
 
-
-async def ask_in_all_ways(place: Town, old: list[Message], number: int) -> Message:
-    """A mention, a mention in an old thread, a direct message, or a follow-up of who asked before."""
-    text, before = f"What does permit {number} cost?", old[number % len(old)]
-    user, room = place.slack.world.users[before.user], place.slack.world.channels[before.channel]
-    match number % 5:
-        case 2:
-            return await place.slack.say(user, room, f"{place.app.mention} {text}", thread_ts=before.ts)
-        case 3:
-            return await place.slack.say(user, place.app, text)
-        case 4:
-            return await place.slack.say(user, room, text, thread_ts=before.ts)
-    return await place.ask(number, number, text)
-
-
-def answers(place: Town, question: Message) -> int:
-    """How many messages of the bot answer one message, by what they say of themselves."""
-    said = (shown.metadata or {} for shown in place.replies(question))
-    return sum((data.get("event_payload") or {}).get("question") == question.ts for data in said)
+    def answers(self, question: Message) -> int:
+        """By what the messages say of themselves."""
+        said = (shown.metadata or {} for shown in self.place.replies(question))
+        return sum((data.get("event_payload") or {}).get("question") == question.ts for data in said)
 
 
 @pytest.mark.timeout(3600)
 async def test_mentions_of_an_hour_without_us_are_answered_once(
-    store: tuple[str, Database], tmp_path: Path, count: Callable[[int, int], int]
+    store: str, tmp_path: Path, count: Callable[[int, int], int]
 ) -> None:
-    url, database = store
-    rounds, mentions, seconds = count(1, 20), count(10, 100), count(2, 10)
-    seen: Counter[int] = Counter()
-    for turn in range(rounds):
-        async with town(speed=HOUR / seconds, channels=20) as place:
-            config = place.config(folder=tmp_path, url=url, hasty=True)
-            if not turn:
-                await furnish(config)
-            async with at_work(config, place):
-                old = [await place.ask(number, number, "What does the permit cost?") for number in range(5)]
-                await place.slack.until(lambda place=place, old=old: all(map(place.answered, old)), timeout=60)
-            missed = []
-            for number in range(mentions):
-                missed.append(await ask_in_all_ways(place, old, number))
-                await asyncio.sleep(seconds / mentions)
-            await place.slack.until(
-                lambda place=place: all(delivery.over for delivery in place.slack.deliveries), timeout=60
-            )
-            assert not any(answers(place, question) for question in missed), "nobody was there"
-            began = time.monotonic()
-            place.slack.clock.go_at(1)  # only the outage is compressed
-            async with at_work(config, place):
-                await place.slack.until(
-                    lambda place=place, missed=missed: (
-                        all(answers(place, question) for question in missed) and not open_work(database)
-                    ),
-                    timeout=600,
-                )
-                await place.slack.settled(timeout=60)
-            seen.update(answers(place, question) for question in missed)
-            print(f"round {turn}: {mentions} questions answered {time.monotonic() - began:.1f} s after the start")
-    assert seen == {1: rounds * mentions}
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Colleagues]:
+        async with town(speed=20, channels=20) as place:
+            yield Colleagues(place)
+
+    rounds, questions, seconds = count(1, 20), count(10, 100), count(2, 10)
+    await make_up_for_it(
+        opened, SlackReplica, url=store, folder=tmp_path, rounds=rounds, questions=questions, seconds=seconds
+    )
 
 
-class Listener:
-    """One app with a socket, and what it heard."""
+class Bot(Listener):
+    """One on Slack."""
 
     def __init__(self, slack: FakeSlack, number: int, folder: Path, pace: Pace) -> None:
-        self.slack = slack
-        self.person = slack.add_user(f"person{number}")
-        self.app: App = slack.add_app(f"bot{number}")
-        self.room: Channel = slack.add_channel(f"room{number}", [self.person, self.app])
-        settings = {"bot_token": self.app.bot_token, "app_token": self.app.app_token, "base_url": slack.api_url}
-        self.platform = SlackPlatform(
-            SlackSettings.model_validate(settings), PartContext(data_dir=folder / str(number))
-        )
-        self.platform.pace = pace
-        self.desk = ScriptedDesk(platform=self.platform)
+        app = slack.add_app(f"bot{number}")
+        settings = {"bot_token": app.bot_token, "app_token": app.app_token, "base_url": slack.api_url}
+        platform = SlackPlatform(SlackSettings.model_validate(settings), PartContext(data_dir=folder / str(number)))
+        platform.pace = pace
+        super().__init__(slack, app, platform, number)
 
     @property
-    def healed(self) -> bool:
-        """Whether something comes in again."""
-        return not self.platform.trouble and any(not socket.deaf for socket in self.slack.sockets(self.app))
-
-    async def go_deaf(self, after: float) -> tuple[float, float]:
-        """Seconds from deafness to a good socket, and to the question that was asked meanwhile."""
-        await asyncio.sleep(after)
-        self.slack.deafen(self.app)
-        began = time.monotonic()
-        await self.slack.say(self.person, self.room, f"{self.app.mention} does anybody hear me?")
-        await self.slack.until(lambda: self.healed, timeout=120)
-        healed = time.monotonic() - began
-        await self.slack.until(lambda: self.desk.accepted, timeout=120)
-        return healed, time.monotonic() - began
+    def connected(self) -> bool:
+        return any(not socket.deaf for socket in self.fake.sockets(self.app))
 
 
 @pytest.mark.timeout(600)
 async def test_deaf_sockets_are_healed_and_what_they_missed_is_read(
     tmp_path: Path, count: Callable[[int, int], int]
 ) -> None:
-    pace, chance = Pace() if count(0, 1) else Pace(ping=0.4, keepalive=2.0, patience=5.0), random.Random(4)
+    pace = Pace() if count(0, 1) else Pace(ping=0.4, keepalive=2.0, patience=5.0)
     async with FakeSlack(speed=count(20, 1)) as slack:
-        bots = [Listener(slack, number, tmp_path, pace) for number in range(count(3, 50))]
-        running = [asyncio.create_task(bot.platform.run(bot.desk)) for bot in bots]
-        await slack.until(lambda: all(bot.healed for bot in bots), timeout=60)
-        took = await asyncio.gather(*(bot.go_deaf(chance.uniform(0, pace.ping)) for bot in bots))
-        await slack.settled(timeout=120)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        await asyncio.gather(*(bot.desk.close() for bot in bots))
-    healed, heard = (sorted(times) for times in zip(*took, strict=True))
-    print(f"{len(bots)} deaf sockets: healed after at most {healed[-1]:.1f} s, questions taken after {heard[-1]:.1f} s")
-    assert healed[-1] <= 60
-    assert heard[-1] <= 60
-    assert all(len({inbound.message_id for inbound in bot.desk.accepted}) == 1 for bot in bots)
+        bots = [Bot(slack, number, tmp_path, pace) for number in range(count(3, 50))]
+        await deafen_all(slack, bots, spread=pace.ping)
 
 
 @pytest.mark.timeout(600)
 async def test_a_process_that_stood_still_hears_again(tmp_path: Path, count: Callable[[int, int], int]) -> None:
     pace, chance = Pace(ping=0.2, keepalive=0.5, patience=2.0), random.Random(7)
     async with FakeSlack(speed=25) as slack:
-        bot = Listener(slack, 0, tmp_path, pace)
+        bot = Bot(slack, 0, tmp_path, pace)
         running = asyncio.create_task(bot.platform.run(bot.desk))
         await slack.until(lambda: bot.healed, timeout=60)
         for number in range(count(5, 50)):

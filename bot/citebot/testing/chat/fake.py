@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, Protocol, Self, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from citebot.testing.chat.changes import Changes
 from citebot.testing.chat.faults import Faults
 from citebot.testing.chat.site import Site
 
 T = TypeVar("T")
+Json = dict[str, Any]
 
 
 class NotPossible(Exception):
@@ -27,6 +29,38 @@ class Answered(Protocol):
     @property
     def reason(self) -> str:
         """Why it did not."""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One thing sent to an app, and how it went."""
+
+    app_id: str
+    kind: str
+    """What it is, by the platform's own names."""
+    body: Json
+    began: float
+    """By the steady clock."""
+    ack_seconds: float | None = None
+    """Real seconds until the app took it."""
+    reason: str = ""
+    """Why it did not."""
+    over: bool = False
+
+    @property
+    def acked(self) -> bool:
+        """Whether the app took it in time."""
+        return self.ack_seconds is not None
+
+
+@dataclass(slots=True)
+class Settings:
+    """What a test may change at any time."""
+
+    rates: bool = True
+    """Whether calls are limited."""
+    copies: int = 1
+    """How often every event is delivered; platforms promise at least once."""
 
 
 class Core(Changes):

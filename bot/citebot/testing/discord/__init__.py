@@ -14,9 +14,9 @@ discord.py is pointed at it with `discord.http.Route.BASE = fake.api_url` and
 """
 
 from citebot.testing.chat.clock import Clock
-from citebot.testing.chat.fake import NotPossible
+from citebot.testing.chat.fake import Delivery, NotPossible
 from citebot.testing.discord.control import FakeDiscord
-from citebot.testing.discord.core import Delivery, Sent
+from citebot.testing.discord.core import Sent
 from citebot.testing.discord.people import Outcome
 from citebot.testing.discord.permissions import Permission
 from citebot.testing.discord.reading import Shown

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from citebot.testing.chat.clock import Clock
-from citebot.testing.chat.fake import Fake
+from citebot.testing.chat.fake import Delivery, Fake
 from citebot.testing.chat.site import Site
-from citebot.testing.discord.core import Core, Delivery, Sent, Settings
+from citebot.testing.discord.core import Core, Sent, Settings
 from citebot.testing.discord.founding import Founding
 from citebot.testing.discord.gateway import Gateway
 from citebot.testing.discord.governing import Governing

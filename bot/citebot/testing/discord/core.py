@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from citebot.testing.chat.clock import Clock
 from citebot.testing.chat.fake import Core as FakeCore
+from citebot.testing.chat.fake import Delivery
+from citebot.testing.chat.fake import Settings as FakeSettings
 from citebot.testing.chat.faults import Faults
 from citebot.testing.discord.state import App, Json, Message, World
 
@@ -28,33 +30,9 @@ class Sent:
 
 
 @dataclass(slots=True)
-class Delivery:
-    """One interaction sent to an app, and how it went."""
-
-    app_id: str
-    kind: str
-    """`command`, `autocomplete`, `component`, `modal`."""
-    body: Json
-    began: float
-    """By the steady clock."""
-    ack_seconds: float | None = None
-    """Real seconds until its first answer."""
-    reason: str = ""
-    """Why there was none: `no_connections`, `timeout`."""
-    over: bool = False
-
-    @property
-    def acked(self) -> bool:
-        """Whether the app answered in time."""
-        return self.ack_seconds is not None
-
-
-@dataclass(slots=True)
-class Settings:
+class Settings(FakeSettings):
     """What a test may change at any time."""
 
-    rates: bool = True
-    """Whether calls are limited."""
     bans: bool = True
     """Whether too many invalid requests end in a ban."""
     max_concurrency: int = 1
@@ -63,8 +41,6 @@ class Settings:
     """Sessions that may begin in a day."""
     shards: int = 1
     """What `GET /gateway/bot` recommends."""
-    copies: int = 1
-    """How often every message event is delivered; Discord promises at least once over resumes."""
 
 
 Publish = Callable[[App, str, Json, str], None]
@@ -80,6 +56,7 @@ class Core(FakeCore):
     settings: Settings = field(default_factory=Settings)
     sent: list[Sent] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
+    """Interactions: of the kind `command`, `autocomplete`, `component` or `modal`."""
     nonces: dict[tuple[str, str], tuple[Message, float]] = field(default_factory=dict)
     """Messages by app and nonce, and until when a nonce is remembered."""
     creates: dict[tuple[str, str], tuple[float, int]] = field(default_factory=dict)

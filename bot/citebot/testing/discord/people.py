@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from citebot.testing.chat.fake import NotPossible
+from citebot.testing.chat.fake import Delivery, NotPossible
 from citebot.testing.discord import interactions
 from citebot.testing.discord.commands import MESSAGE_MENU, SLASH, USER_MENU
-from citebot.testing.discord.core import Delivery
 from citebot.testing.discord.filling import chosen, filled
 from citebot.testing.discord.gateway import Gateway
 from citebot.testing.discord.offering import data_of, find, menu_data, offered

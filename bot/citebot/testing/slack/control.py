@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Literal
 
 from citebot.testing.chat.clock import Clock
-from citebot.testing.chat.fake import Fake
+from citebot.testing.chat.fake import Fake, Settings
 from citebot.testing.chat.site import Site
 from citebot.testing.slack.api import METHODS
-from citebot.testing.slack.core import Core, Delivery, Sent, Settings
+from citebot.testing.slack.core import Core, Delivery, Sent
 from citebot.testing.slack.delivering import Courier
 from citebot.testing.slack.events import SUBSCRIPTIONS, announce
 from citebot.testing.slack.http_mode import Poster

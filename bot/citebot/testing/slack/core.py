@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from citebot.testing.chat.clock import Clock
 from citebot.testing.chat.fake import Core as FakeCore
+from citebot.testing.chat.fake import Delivery as Delivered
+from citebot.testing.chat.fake import Settings
 from citebot.testing.chat.faults import Faults
 from citebot.testing.slack.clock import RESPONSE_URL_USES
 from citebot.testing.slack.installing import Code
@@ -30,41 +32,15 @@ class Sent:
 
 
 @dataclass(slots=True)
-class Delivery:
-    """One thing sent to an app, and how it went."""
+class Delivery(Delivered):
+    """Of the kind `events_api`, `interactive` or `slash_commands`; how its last attempt went."""
 
-    app_id: str
-    kind: str
-    """`events_api`, `interactive` or `slash_commands`."""
-    body: Json
-    began: float
-    """By the steady clock."""
     attempts: int = 0
-    ack_seconds: float | None = None
-    """Real seconds from the last attempt to its ack."""
-    reason: str = ""
-    """Why the last attempt failed."""
-    over: bool = False
 
     @property
     def event_id(self) -> str:
         """Empty for what is not an event."""
         return str(self.body.get("event_id", ""))
-
-    @property
-    def acked(self) -> bool:
-        """Whether the app took it."""
-        return self.ack_seconds is not None
-
-
-@dataclass(slots=True)
-class Settings:
-    """What a test may change at any time."""
-
-    rates: bool = True
-    """Whether calls are limited."""
-    copies: int = 1
-    """How often every event is delivered."""
 
 
 Publish = Callable[[App, Json], None]
