@@ -48,19 +48,19 @@ class City:
 
     def replies(self, asked: Asked) -> list[Shown]:
         """What answers it; an answer that came too late for its interaction names the question."""
+        us = self.app.bot.id
         if isinstance(asked, Message):
-            shown = self.discord.messages(self.discord.world.channels[asked.channel])
-            return [one for one in shown if one.author == self.app.bot.id and one.reply_to == asked.id]
+            where = self.discord.world.channels[asked.channel]
+            return self.discord.messages(where, which=lambda m: m.author == us and reply_to(m) == asked.id)
         first = self.discord.answer(asked)
         found = [first] if first is not None and not first.loading else []
         assert asked.interaction is not None
         options = asked.interaction.body["data"]["options"] if "data" in asked.interaction.body else []
         question = next((one["value"] for one in options if one["name"] == "question"), "")
-        late = [
-            one
-            for one in self.discord.messages(asked.interaction.channel)
-            if one.author == self.app.bot.id and question and f"> {question}" in one.text.replace("\\", "")
-        ]
+        alone = self.discord.messages(
+            asked.interaction.channel, which=lambda m: m.author == us and not reply_to(m) and m.interaction is None
+        )
+        late = [one for one in alone if question and f"> {question}" in one.text.replace("\\", "")]
         return [*found, *(one for one in late if first is None or one.id != first.id)]
 
     def answered(self, asked: Asked) -> bool:
@@ -83,6 +83,11 @@ class City:
             "gateway_url": self.discord.gateway_url,
         }
         return {"discord": settings, "folder": str(folder), **more}
+
+
+def reply_to(message: Message) -> str:
+    """The message that one answers, or empty."""
+    return str((message.reference or {}).get("message_id") or "")
 
 
 def complete(shown: Shown) -> bool:

@@ -13,7 +13,7 @@ pytest.importorskip("discord")
 sys.path.insert(0, str(Path(__file__).parent))  # the tests are no package
 
 from chat_order import LEASE, Threads, hold_order
-from discord_harness import City, city
+from discord_harness import City, city, reply_to
 from discord_replica import DiscordReplica
 from replicas import furnish
 
@@ -44,9 +44,10 @@ class Mentions(Threads[Message]):
         return question.id
 
     def order(self, asked: list[Message]) -> list[str]:
-        names = set(map(self.name, asked))
-        shown = self.place.discord.messages(self.place.discord.world.channels[asked[0].channel])
-        return [one.reply_to for one in shown if one.author == self.place.app.bot.id and one.reply_to in names]
+        names, us = set(map(self.name, asked)), self.place.app.bot.id
+        where = self.place.discord.world.channels[asked[0].channel]
+        answers = self.place.discord.messages(where, which=lambda m: m.author == us and reply_to(m) in names)
+        return [one.reply_to for one in answers]
 
     def answered(self, asked: list[Message]) -> bool:
         return all(map(self.place.answered, asked))

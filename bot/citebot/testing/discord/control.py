@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from citebot.testing.chat.clock import Clock
 from citebot.testing.chat.fake import Delivery, Fake
 from citebot.testing.chat.site import Site
@@ -162,10 +164,16 @@ class FakeDiscord(Founding, People, Governing, Fake[Core]):
         """The calls of some operations."""
         return [s for s in self.core.sent if s.method in methods]
 
-    def messages(self, where: Channel, *, seen_by: User | None = None) -> list[Shown]:
-        """What is on the screen of a channel or thread; with a person's own ephemeral messages."""
+    def messages(
+        self, where: Channel, *, seen_by: User | None = None, which: Callable[[Message], bool] = lambda message: True
+    ) -> list[Shown]:
+        """What is on the screen of a channel or thread; with a person's own ephemeral messages.
+
+        Drawing takes its time: `which` leaves messages out before they are drawn.
+        """
         reader = seen_by.id if seen_by else ""
-        return [shown(self.world, m) for m in where.messages.values() if m.only_for in ("", reader)]
+        seen = [message for message in where.messages.values() if message.only_for in ("", reader)]
+        return [shown(self.world, message) for message in filter(which, seen)]
 
     def message(self, where: Channel, message: Written | str) -> Shown | None:
         """One message as it is now."""
