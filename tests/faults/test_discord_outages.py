@@ -94,7 +94,7 @@ async def test_p5_mentions_of_an_hour_without_us_are_answered_once(
         async with city(speed=20, channels=20) as place:
             yield Members(place)
 
-    rounds, questions, seconds = count(1, 20), count(10, 100), count(2, 30)
+    rounds, questions, seconds = count(1, 20), count(10, 100), count(2, 10)
     await make_up_for_it(
         opened, DiscordReplica, url=store, folder=tmp_path, rounds=rounds, questions=questions, seconds=seconds
     )

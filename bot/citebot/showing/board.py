@@ -24,8 +24,8 @@ log = structlog.get_logger("citebot.showing")
 Way = Literal["stream", "edit", "end"]
 Send = Callable[[], Awaitable[str]]
 """Sends a message and gives its id."""
-UNCOVER = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Seconds before each look whether who shows the end is done with it."""
+AFTER = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Seconds before each try to make good what we showed beside another process."""
 ON_THEIR_WAY: set[asyncio.Task[None]] = set()
 """What is being sent: the event loop alone would not keep it."""
 
@@ -118,7 +118,7 @@ class Board:
         """Another process may have shown the end while our last edit was on its way to the platform."""
         if self._way != "edit" or self.finished:
             return
-        for pause in UNCOVER:
+        for pause in AFTER:
             await asyncio.sleep(pause)
             if await self._records.show_end_again():
                 return
@@ -249,9 +249,23 @@ class Board:
 
     async def _take_up(self, part: int, found: str, *, stream: bool) -> None:
         if await self._records.sent(part, found, stream=stream) != found:
-            await self._platform.remove(self._to, found)
+            await self._take_back(found)
             raise _Overtaken
         self._messages.append(found)
+
+    async def _take_back(self, message_id: str) -> None:
+        """Nobody else knows of it: what the platform does not do now is tried again, as long as that may help."""
+        for pause in AFTER:
+            await asyncio.sleep(pause)
+            try:
+                await self._platform.remove(self._to, message_id)
+            except CannotShow as error:
+                log.warning("a message that stands there twice cannot be taken back", why=str(error))
+                return
+            except Retry as error:
+                log.info("a message that stands there twice is not taken back yet", why=str(error))
+            else:
+                return
 
 
 def _arrived(sending: asyncio.Task[None]) -> None:
