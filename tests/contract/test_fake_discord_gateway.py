@@ -224,7 +224,8 @@ async def test_too_many_sessions_in_a_day_cost_the_token(app: App, raw: Any, fak
 
 async def test_shards_hear_of_their_own_guilds(fake_discord: FakeDiscord, app: App, alice: User, raw: Any) -> None:
     fake_discord.settings.max_concurrency = 2
-    later = (int(fake_discord.guild.id) >> 22) + 1 + EPOCH  # so that it is on the other shard
+    home, last = int(fake_discord.guild.id) >> 22, max(int(one) >> 22 for one in (app.id, alice.id))
+    later = last + 1 + (last - home) % 2 + EPOCH  # odd ms after the first: on the other shard
     fake_discord.clock.wall = lambda: (later + 0.5) / 1000
     other = fake_discord.add_guild("Other")
     await fake_discord.install(app, other)
