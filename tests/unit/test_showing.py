@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from citebot.errors import CannotShow, Retry, StreamEnded
 from citebot.model import Conversation, Person
@@ -286,6 +287,19 @@ async def test_an_end_that_a_late_edit_of_another_process_has_covered_is_shown_o
     assert once_more.post.answer_id == "one"
     await (await Shower(quick, memory).open(TO)).finish(answer("The office does."))
     assert quick.texts() == ["The office does."]
+
+
+async def test_a_database_that_is_away_when_the_writer_rests_costs_no_answer(
+    memory: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("citebot.showing.board.AFTER", (0.0, 0.0))
+    platform = ScriptedMessages(EDITS)
+    shown = await Shower(platform, memory).open(TO)
+    await shown.append("The office")
+    await until(lambda: platform.texts() == ["The office"])
+    with memory.write() as tx:
+        tx.execute(text("ALTER TABLE outbox RENAME TO away"))
+    await shown.rest()
 
 
 async def test_what_is_finished_stays_after_a_restart(memory: Database) -> None:

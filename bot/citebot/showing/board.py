@@ -13,7 +13,7 @@ from typing import Literal
 
 import structlog
 
-from citebot.errors import CannotShow, Retry, StreamEnded
+from citebot.errors import CannotShow, Retry, StorageError, StreamEnded
 from citebot.model import Answer, Citation
 from citebot.ports import Capabilities, Message, Messages, Outbound, Streams
 from citebot.showing.records import Records
@@ -120,8 +120,11 @@ class Board:
             return
         for pause in AFTER:
             await asyncio.sleep(pause)
-            if await self._records.show_end_again():
-                return
+            try:
+                if await self._records.show_end_again():
+                    return
+            except StorageError as error:  # not worth the answer, which may be complete
+                log.info("not known whether another process has shown the end", why=str(error))
 
     # --- as a stream ---------------------------------------------------------------------------------------------
 
