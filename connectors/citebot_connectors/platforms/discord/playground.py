@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from citebot.model import Person
 from citebot.ports import Playground
-from citebot.testing.discord import FakeDiscord
+from citebot.testing.discord import FakeDiscord, Permission
 
 
 @asynccontextmanager
@@ -25,11 +25,13 @@ async def playground(people: Sequence[Person], *, port: int) -> AsyncIterator[Pl
             users[person.id].display_name = person.name or name
         app = discord.add_app()
         members = [users[person.id] for person in people if not person.guest]
-        discord.add_channel("general", [*members, app])
+        general = discord.add_channel("general")
         discord.add_channel("quiet-corner", [*members[:3], app])
         if len(members) < len(people):
             discord.add_channel("partners", [*members[:3], guests, app])
-        discord.add_channel("questions", [*members, app], kind="forum", tags=["answered", "solved"])
+        forum = discord.add_channel("questions", kind="forum", tags=["answered", "solved"])
+        for channel in (general, forum):  # by roles: people let in by name are asked for one by one
+            await discord.permit(channel, guests, deny=Permission.VIEW_CHANNEL)
         yield Playground(
             discord.url,
             {
