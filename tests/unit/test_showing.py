@@ -11,15 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
 
 from citebot.errors import CannotShow, Retry, StreamEnded
 from citebot.model import Conversation, Person
 from citebot.ports import Capabilities, Inbound, Message, Outbound
 from citebot.showing import Shower, split
 from citebot.showing.shower import _Showing
-from citebot.storage import Database, schema, work
-from citebot.storage.envelopes import Post
+from citebot.storage import Database, schema
 from citebot.testing.scripted_desk import Finish, answer_to
 from citebot.testing.scripted_messages import ScriptedMessages
 
@@ -247,59 +245,6 @@ async def test_answers_that_other_processes_end_are_let_go_and_can_be_taken_up_a
     for number, to in enumerate(places):
         await (await shower.open(to)).finish(answer(f"Answer {number}, whole."))
     assert platform.texts() == [f"Answer {number}, whole." for number in range(5)]
-
-
-class SlowEdits(ScriptedMessages):
-    """Edits only when it is let through."""
-
-    def __init__(self, capabilities: Capabilities) -> None:
-        super().__init__(capabilities)
-        self.gate, self.reached = asyncio.Event(), asyncio.Event()
-
-    async def edit(self, to: Outbound, message_id: str, message: Message) -> None:
-        self.reached.set()
-        await self.gate.wait()
-        await super().edit(to, message_id, message)
-
-
-async def test_an_end_that_a_late_edit_of_another_process_has_covered_is_shown_once_more(memory: Database) -> None:
-    slow, quick = SlowEdits(EDITS), ScriptedMessages(EDITS)
-    slow.posted = quick.posted  # one service
-    late = await Shower(slow, memory).open(TO)
-    await late.append("The")
-    await until(lambda: quick.texts() == ["The"])
-    await late.append(" off")
-    await asyncio.wait_for(slow.reached.wait(), 60)  # and its lease is lost
-    with memory.write() as tx:
-        work.plan(tx, Post(TO, answer_id="one"))
-        (sending,) = work.claim(tx, "outbox", lease=30)
-    await (await Shower(quick, memory).open(TO)).finish(answer("The office does."))
-    slow.gate.set()
-    resting = asyncio.create_task(late.rest())
-    await until(lambda: quick.texts() == ["The off"])
-    await asyncio.sleep(0.1)
-    assert not resting.done()
-    with memory.write() as tx:
-        work.complete(tx, sending)
-    await asyncio.wait_for(resting, 60)
-    with memory.write() as tx:
-        (once_more,) = work.claim(tx, "outbox", lease=30)
-    assert once_more.post.answer_id == "one"
-    await (await Shower(quick, memory).open(TO)).finish(answer("The office does."))
-    assert quick.texts() == ["The office does."]
-
-
-async def test_a_database_that_is_away_when_the_writer_rests_costs_no_answer(
-    memory: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("citebot.showing.board.AFTER", (0.0, 0.0))
-    platform = ScriptedMessages(EDITS)
-    shown = await Shower(platform, memory).open(TO)
-    await shown.append("The office")
-    await until(lambda: platform.texts() == ["The office"])
-    with memory.write() as tx:
-        tx.execute(text("ALTER TABLE outbox RENAME TO away"))
-    await shown.rest()
 
 
 async def test_what_is_finished_stays_after_a_restart(memory: Database) -> None:

@@ -32,6 +32,7 @@ class Pump:
         poll: float,
         platforms: Collection[str] | None,
         taken_over: TakenOver,
+        lost: Callable[[work.Job], Coroutine[Any, Any, None]],
     ) -> None:
         self._transactor = transactor
         self._queue = queue
@@ -41,6 +42,7 @@ class Pump:
         self._poll = poll
         self._platforms = platforms
         self._taken_over = taken_over
+        self._lost = lost
         self._running: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._draining = False
@@ -126,6 +128,7 @@ class Pump:
             raise
         except LeaseLost as lost:
             log.warning("lease lost", queue=self._queue, job=job.id, error=str(lost))
+            await self._lost(job)
         except Exception as error:  # one bad row must not end the pump; its lease brings it back
             log.exception("work failed", queue=self._queue, job=job.id, error=type(error).__name__)
 

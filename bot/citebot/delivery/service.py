@@ -11,6 +11,7 @@ from typing import TypeVar
 from citebot.delivery.answering import WITHDRAWN, Answering, job_of, place_for, remove, show_as_it_is
 from citebot.delivery.contracts import Handler, Patience, Sender, TakenOver
 from citebot.delivery.door import Door
+from citebot.delivery.overtaken import show_last_again
 from citebot.delivery.posting import Posting
 from citebot.delivery.pump import Pump
 from citebot.delivery.threads import Transactor
@@ -66,6 +67,7 @@ class Delivery:
             poll=patience.poll,
             platforms=platforms,
             taken_over=taken_over,
+            lost=self._lost,
         )
         self._outbox = Pump(
             self._transactor,
@@ -76,6 +78,7 @@ class Delivery:
             poll=patience.poll,
             platforms=platforms,
             taken_over=taken_over,
+            lost=self._lost,
         )
 
     async def accept(self, inbound: Inbound) -> int:
@@ -205,6 +208,10 @@ class Delivery:
     async def _show(self, job: work.Job) -> None:
         await self._posting.handle(job)
         self._inbox.wake()
+
+    async def _lost(self, job: work.Job) -> None:
+        await show_last_again(self._transactor, job)
+        self._outbox.wake()
 
     def _heard(self, hint: str) -> None:
         match hint:

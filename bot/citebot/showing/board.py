@@ -13,7 +13,7 @@ from typing import Literal
 
 import structlog
 
-from citebot.errors import CannotShow, Retry, StorageError, StreamEnded
+from citebot.errors import CannotShow, Retry, StreamEnded
 from citebot.model import Answer, Citation
 from citebot.ports import Capabilities, Message, Messages, Outbound, Streams
 from citebot.showing.records import Records
@@ -25,7 +25,7 @@ Way = Literal["stream", "edit", "end"]
 Send = Callable[[], Awaitable[str]]
 """Sends a message and gives its id."""
 AFTER = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-"""Seconds before each try to make good what we showed beside another process."""
+"""Seconds before each try to take back what we showed beside another process."""
 ON_THEIR_WAY: set[asyncio.Task[None]] = set()
 """What is being sent: the event loop alone would not keep it."""
 
@@ -113,18 +113,6 @@ class Board:
         if answer is None or answer.unwritten != "waiting":
             await self._records.finish()  # else its end is still to come
         self.finished = True
-
-    async def uncover(self) -> None:
-        """Another process may have shown the end while our last edit was on its way to the platform."""
-        if self._way != "edit" or self.finished:
-            return
-        for pause in AFTER:
-            await asyncio.sleep(pause)
-            try:
-                if await self._records.show_end_again():
-                    return
-            except StorageError as error:  # not worth the answer, which may be complete
-                log.info("not known whether another process has shown the end", why=str(error))
 
     # --- as a stream ---------------------------------------------------------------------------------------------
 

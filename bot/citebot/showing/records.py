@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from citebot.storage import Database, Transaction, hints, shown, work
+from citebot.storage import Database, Transaction, shown
 from citebot.storage.shown import ShownMessage
 
 T = TypeVar("T")
@@ -47,23 +47,6 @@ class Records:
     async def finish(self) -> None:
         """The answer is shown whole."""
         await self._write(lambda tx: shown.finish(tx, self.key))
-
-    async def show_end_again(self) -> bool:
-        """Have the end shown once more, if there is one already; False while somebody is about to show it."""
-
-        def again(tx: Transaction) -> bool:
-            state = work.state_of_post(tx, self.key)
-            if state in ("ready", "done"):
-                shown.reopen(tx, self.key, anew=False)
-                work.send_again(tx, self.key)
-                hints.give(tx, "outbox")
-            return state != "leased"
-
-        return await self._write(again) if await asyncio.to_thread(self._has_end) else True
-
-    def _has_end(self) -> bool:
-        with self._database.read() as tx:
-            return work.state_of_post(tx, self.key) is not None
 
     async def _write(self, work: Callable[[Transaction], T]) -> T:
         def run() -> T:

@@ -133,7 +133,6 @@ class _Writer:
 
     async def rest(self) -> None:
         await self._end_flushing()
-        await self._showing.board.uncover()
 
     async def finish(self, answer: Answer) -> None:
         await self._finish(answer.text, answer)

@@ -60,10 +60,11 @@ def finish(tx: Transaction, key: str) -> None:
     tx.execute(update(shown_message).where(shown_message.c.idempotency_key == key).values(stream=False, finished=True))
 
 
-def reopen(tx: Transaction, key: str, *, anew: bool) -> None:
-    """What is shown will be replaced; with `anew` it cannot be, and something new is shown."""
+def reopen(tx: Transaction, key: str, *, anew: bool) -> bool:
+    """What is shown will be replaced; with `anew` it cannot be, and something new is shown. Whether there is any."""
     mine = shown_message.c.idempotency_key == key
-    tx.execute(delete(shown_message).where(mine) if anew else update(shown_message).where(mine).values(finished=False))
+    change = delete(shown_message).where(mine) if anew else update(shown_message).where(mine).values(finished=False)
+    return bool(tx.execute(change).rowcount)
 
 
 def _row(key: str, part: int, *, stream: bool) -> dict[str, Any]:

@@ -137,15 +137,17 @@ def plan(tx: Transaction, post: Post, *, inbox_id: int | None = None, anew: bool
     tx.execute(statement.on_conflict_do_update(index_elements=[outbox.c.idempotency_key], set_=replaced))
 
 
-def state_of_post(tx: Transaction, idempotency_key: str) -> str | None:
-    """The state of what is planned under a key."""
-    return tx.execute(select(outbox.c.state).where(outbox.c.idempotency_key == idempotency_key)).scalar()
+def is_planned(tx: Transaction, idempotency_key: str) -> bool:
+    """Whether a post is planned, or was sent, under a key."""
+    return tx.execute(select(outbox.c.id).where(outbox.c.idempotency_key == idempotency_key)).first() is not None
 
 
-def send_again(tx: Transaction, idempotency_key: str) -> None:
-    """Have sent once more what was sent under a key."""
+def send_again(tx: Transaction, idempotency_key: str) -> bool:
+    """Have sent once more what was sent under a key; False while somebody sends it."""
     mine = outbox.c.idempotency_key == idempotency_key
     tx.execute(update(outbox).where(mine, outbox.c.state == "done").values(_anew()))
+    sending = (outbox.c.state == "leased", outbox.c.lease_until > clock.now(tx))
+    return tx.execute(select(outbox.c.id).where(mine, *sending)).first() is None
 
 
 def _anew() -> dict[str, Any]:
