@@ -78,7 +78,7 @@ def citebot_register_judges() -> Sequence[type[Judge]]:
 
 @hookspec
 def citebot_register_commands(cli: click.Group) -> None:
-    """Add commands to the `citebot` command line."""
+    """Add commands to the `citebot` command line; those of a group called `index` join `citebot index`."""
 
 
 @hookspec

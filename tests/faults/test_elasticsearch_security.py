@@ -249,7 +249,7 @@ async def test_a_missing_privilege_is_named(
         await index.close()
         await forget(elasticsearch_url, name)
     assert words in str(raised.value)
-    assert "citebot elasticsearch privileges" in str(raised.value)
+    assert "citebot index privileges" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 

@@ -294,6 +294,28 @@ def test_commands_and_routes_are_added(install: Install) -> None:
         manager.register_commands(click.Group(), reserved=["forecast"])
 
 
+def test_a_group_joins_the_one_that_may_be_added_to(install: Install) -> None:
+    install(
+        "tool",
+        """
+        import click
+        from citebot import hookimpl
+
+        @hookimpl
+        def citebot_register_commands(cli):
+            cli.add_command(click.Group("index", [click.Command("forecast")]))
+        """,
+    )
+    manager = load("tool")
+    index = click.Group("index", [click.Command("status")])
+    manager.register_commands(click.Group(commands=[index]), reserved=["index"], joined=["index"])
+    assert list(index.commands) == ["status", "forecast"]
+    with pytest.raises(PluginError, match="adds a command “index forecast”, and there is one already"):
+        manager.register_commands(click.Group(commands=[index]), reserved=["index"], joined=["index"])
+    with pytest.raises(PluginError, match="adds a command “index”"):
+        manager.register_commands(click.Group(), reserved=["index"])
+
+
 def part_class(kind: str, name: str = "made") -> type:
     """The least a class of this kind must have."""
     names = {method for base in KINDS[kind][1].__mro__ for method in vars(base) if not method.startswith("_")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ COMMANDS = {
     "source": "source",
 }
 """Name → module that holds a click command of that name."""
+JOINED = ("index",)
+"""Groups that plugins may add to."""
 PLUGIN_COMMANDS = "citebot.plugin_commands"
 
 
@@ -48,10 +51,8 @@ class Root(click.Group):
         return sorted({*COMMANDS, *self._plugin_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMANDS:
-            module = importlib.import_module(f"citebot.cli.{COMMANDS[cmd_name]}")
-            command: click.Command = module.command
-            return command
+        if cmd_name in COMMANDS and cmd_name not in JOINED:
+            return _built_in(cmd_name)
         return self._plugin_commands(ctx).get(cmd_name)
 
     def resolve_command(
@@ -70,11 +71,11 @@ class Root(click.Group):
         # A broken plugin must not take `--help`, `doctor` or `plugins` with it.
         found: click.Group | None = ctx.meta.get(PLUGIN_COMMANDS)
         if found is None:
-            found = ctx.meta[PLUGIN_COMMANDS] = click.Group()
+            found = ctx.meta[PLUGIN_COMMANDS] = click.Group(commands={name: _copy_of(name) for name in JOINED})
             invocation = ctx.ensure_object(Invocation)
             invocation.take(ctx.params)
             try:
-                invocation.plugins.register_commands(found, reserved=COMMANDS)
+                invocation.plugins.register_commands(found, reserved=COMMANDS, joined=JOINED)
             except CitebotError as error:
                 warn(f"The commands of plugins are missing: {error}")
         return found.commands
@@ -131,6 +132,19 @@ class Root(click.Group):
             complain("Stopped.")
             sys.exit(1)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _built_in(name: str) -> click.Command:
+    command: click.Command = importlib.import_module(f"citebot.cli.{COMMANDS[name]}").command
+    return command
+
+
+def _copy_of(name: str) -> click.Group:
+    """A group that can be added to; what plugins add depends on the settings."""
+    group = copy(_built_in(name))
+    assert isinstance(group, click.Group), "the names in JOINED are those of groups"
+    group.commands = dict(group.commands)
+    return group
 
 
 def _with_help(error: click.ClickException) -> str:

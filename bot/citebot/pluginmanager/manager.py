@@ -131,20 +131,25 @@ class PluginManager(Moments):
 
     # --- commands and routes -----------------------------------------------------------------------------------
 
-    def register_commands(self, cli: click.Group, *, reserved: Collection[str] = ()) -> None:
-        """Let plugins add commands; a name that is taken or `reserved` is refused."""
+    def register_commands(
+        self, cli: click.Group, *, reserved: Collection[str] = (), joined: Collection[str] = ()
+    ) -> None:
+        """Let plugins add commands; a name that is taken or `reserved` is refused.
+
+        The commands of a group with a name in `joined` are added to the one that `cli` has.
+        """
         import click
 
         for implementation in self.implementations["citebot_register_commands"]:
             staged = click.Group()
             self._call(implementation, cli=staged)
             for name, command in staged.commands.items():
-                if name in cli.commands or name in reserved:
-                    raise PluginError(
-                        f"The {implementation.origin} adds a command “{name}”, and there is one already.",
-                        plugin=implementation.origin.name,
-                    )
-                cli.add_command(command, name)
+                group = cli.commands[name] if name in joined else None
+                if isinstance(group, click.Group) and isinstance(command, click.Group):
+                    for inner, added in command.commands.items():
+                        _add(group, inner, added, implementation.origin)
+                else:
+                    _add(cli, name, command, implementation.origin, reserved=reserved)
 
     def routes(self) -> list[object]:
         """The starlette routes of all plugins."""
@@ -266,3 +271,12 @@ class PluginManager(Moments):
                 f"{implementation.hook} of the {implementation.origin} fails: {type(error).__name__}: {error}",
                 plugin=implementation.origin.name,
             ) from error
+
+
+def _add(
+    group: click.Group, name: str, command: click.Command, origin: Origin, *, reserved: Collection[str] = ()
+) -> None:
+    if name in group.commands or name in reserved:
+        where = f"{group.name} {name}" if group.name else name
+        raise PluginError(f"The {origin} adds a command “{where}”, and there is one already.", plugin=origin.name)
+    group.add_command(command, name)

@@ -22,7 +22,9 @@ def citebot_register_indexes() -> Sequence[type[Index]]:
 
 @hookimpl
 def citebot_register_commands(cli: click.Group) -> None:
-    """`citebot elasticsearch`."""
-    from citebot_plugins.elasticsearch.cli import elasticsearch
+    """`citebot index plan` and `citebot index privileges`."""
+    import click
 
-    cli.add_command(elasticsearch)
+    from citebot_plugins.elasticsearch.cli import plan_command, privileges
+
+    cli.add_command(click.Group("index", [plan_command, privileges]))

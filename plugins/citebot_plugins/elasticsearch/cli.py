@@ -1,4 +1,4 @@
-"""`citebot elasticsearch`."""
+"""What Elasticsearch adds to `citebot index`."""
 
 from __future__ import annotations
 
@@ -11,25 +11,20 @@ from citebot_plugins.elasticsearch.planning import Plan, plan
 from citebot_plugins.elasticsearch.privileges import role
 
 
-@click.group("elasticsearch")
-def elasticsearch() -> None:
-    """Plan an Elasticsearch for the index, and find the rights it needs."""
-
-
-@elasticsearch.command("privileges")
+@click.command("privileges")
 @click.option("--name", default="citebot", show_default=True, help="index.elasticsearch.name.")
 @click.option("--json", is_flag=True, expose_value=False, help="Print JSON (what happens anyway).")
 def privileges(name: str) -> None:
-    """Print the least role that Citebot needs, as JSON for `POST /_security/role/NAME`.
+    """Print the least role that is enough in Elasticsearch, as JSON for `POST /_security/role/NAME`.
 
     \b
     Example:
-      citebot elasticsearch privileges
+      citebot index privileges
     """
     click.echo(json.dumps(role(name), indent=2))
 
 
-@elasticsearch.command("plan")
+@click.command("plan")
 @click.option("--documents", type=click.IntRange(1), required=True, help="Documents of all sources together.")
 @click.option("--questions-per-second", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True)
 @click.option("--dimensions", type=click.IntRange(1), default=384, show_default=True, help="Of the embedder's vectors.")
@@ -41,11 +36,11 @@ def privileges(name: str) -> None:
 def plan_command(
     documents: int, questions_per_second: float, dimensions: int, vectors: str, replicas: int, as_json: bool
 ) -> None:
-    """Say how many shards, and how much memory and disk, with the arithmetic.
+    """Say how many shards, how much memory and disk Elasticsearch needs, with the arithmetic.
 
     \b
     Example:
-      citebot elasticsearch plan --documents 1000000
+      citebot index plan --documents 1000000
     """
     made = plan(
         documents=documents,

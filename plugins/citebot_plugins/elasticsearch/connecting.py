@@ -145,7 +145,7 @@ def not_allowed(reason: str) -> str:
     enough = f" (one of these privileges is needed: {', '.join(privileges[1].split(','))})" if privileges else ""
     return (
         f"Elasticsearch does not let this key do {what}{where}{enough}: "
-        "`citebot elasticsearch privileges` prints the role it needs."
+        "`citebot index privileges` prints the role it needs."
     )
 
 

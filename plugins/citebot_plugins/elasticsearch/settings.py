@@ -28,7 +28,7 @@ class ElasticsearchSettings(BaseModel):
     )
     language: str = Field("en", description="Language of texts that do not say theirs: stemming and stop words.")
     shards: int = Field(
-        1, ge=1, le=1024, description="Primary shards of a new index; `citebot elasticsearch plan` says how many."
+        1, ge=1, le=1024, description="Primary shards of a new index; `citebot index plan` says how many."
     )
     replicas: int = Field(1, ge=0, le=10, description="Copies of each shard; 0 on a cluster of one node.")
     vectors: Quantisation = Field(
