@@ -19,19 +19,21 @@ from citebot.storage import Database, curated
 
 CONVERSATION = "chat"
 """Comes from a plugin, and prints what people read."""
-OF_PLUGINS = {"discord", "elasticsearch", "slack"}
+OF_PLUGINS = {"discord", "slack"}
 
 DISCORD_TOKEN = f"{base64.b64encode(b'123456789012345678').decode()}.abc.def"
 """As Discord writes one: what stands before the first dot is the id of the app."""
 
 
-def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def leaves(
+    command: click.Command, path: tuple[str, ...] = (), parent: click.Context | None = None
+) -> Iterator[tuple[str, ...]]:
     if isinstance(command, click.Group):
-        context = click.Context(command, info_name="citebot")
+        context = click.Context(command, parent, info_name=path[-1] if path else "citebot")
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             assert inner is not None
-            yield from leaves(inner, (*path, name))
+            yield from leaves(inner, (*path, name), context)
     else:
         yield path
 

@@ -155,12 +155,6 @@ def quiet(database: Database) -> bool:
         return not tx.execute(text("SELECT 1 FROM outbox WHERE state <> 'done'")).first()
 
 
-async def settled(database: Database) -> None:
-    """Until the slow process has noticed, and nothing is to be sent any more."""
-    await asyncio.sleep(2 * LEASE)
-    await until(lambda: quiet(database))
-
-
 async def test_an_end_that_a_late_edit_has_covered_is_shown_once_more(database: Database) -> None:
     service = Service()
     slow = Process(database, Messages(service, held="The off"), "The", " off")
@@ -172,8 +166,7 @@ async def test_an_end_that_a_late_edit_has_covered_is_shown_once_more(database: 
             await lose(database, "inbox")
             await until(lambda: quick.messages.texts() == ["The office does."])
             slow.messages.gate.set()
-            await settled(database)
-    assert service.read[1:] == ["The office does.", "The off", "The office does."]
+            await until(lambda: service.read[1:] == ["The office does.", "The off", "The office does."])
     assert quick.messages.texts() == ["The office does."]
 
 
@@ -189,8 +182,7 @@ async def test_an_end_that_a_late_answer_for_now_has_covered_is_shown_once_more(
             await lose(database, "outbox")
             await until(lambda: quick.messages.texts() == ["The office does."])
             slow.messages.gate.set()
-            await settled(database)
-    assert service.read == ["Passages…", "The office does.", "Passages…", "The office does."]
+            await until(lambda: service.read == ["Passages…", "The office does.", "Passages…", "The office does."])
 
 
 async def test_what_was_taken_back_is_removed_once_more(database: Database) -> None:
@@ -205,6 +197,5 @@ async def test_what_was_taken_back_is_removed_once_more(database: Database) -> N
             await lose(database, "inbox")
             await until(lambda: quiet(database) and _fence(database, "outbox"))
             slow.messages.gate.set()
-            await settled(database)
-    assert service.read == ["The"]
+            await until(lambda: service.read == ["The"] and not service.posted)
     assert service.posted == {}

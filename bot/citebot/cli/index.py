@@ -9,13 +9,14 @@ import click
 
 from citebot.cli.invocation import Invocation
 from citebot.cli.output import duration, json_option, print_json, print_table
+from citebot.cli.root import Joined
 
 if TYPE_CHECKING:
     from citebot.app import Citebot, IndexStatus
     from citebot.app.indexing import VersionStatus
 
 
-@click.group("index")
+@click.group("index", cls=Joined)
 def command() -> None:
     """Look at, rebuild, switch and purge the search index."""
 

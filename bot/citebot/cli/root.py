@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
-from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,9 +50,17 @@ class Root(click.Group):
         return sorted({*COMMANDS, *self._plugin_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMANDS and cmd_name not in JOINED:
-            return _built_in(cmd_name)
+        if cmd_name in COMMANDS:
+            module = importlib.import_module(f"citebot.cli.{COMMANDS[cmd_name]}")
+            command: click.Command = module.command
+            return command
         return self._plugin_commands(ctx).get(cmd_name)
+
+    def added_to(self, ctx: click.Context, group: str) -> Mapping[str, click.Command]:
+        """What plugins add to one of the groups in `JOINED`; `ctx` is that of this command."""
+        found = self._plugin_commands(ctx)[group]
+        assert isinstance(found, click.Group), "it was made here"
+        return found.commands
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -71,7 +78,7 @@ class Root(click.Group):
         # A broken plugin must not take `--help`, `doctor` or `plugins` with it.
         found: click.Group | None = ctx.meta.get(PLUGIN_COMMANDS)
         if found is None:
-            found = ctx.meta[PLUGIN_COMMANDS] = click.Group(commands={name: _copy_of(name) for name in JOINED})
+            found = ctx.meta[PLUGIN_COMMANDS] = click.Group(commands={name: click.Group(name) for name in JOINED})
             invocation = ctx.ensure_object(Invocation)
             invocation.take(ctx.params)
             try:
@@ -134,17 +141,19 @@ class Root(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _built_in(name: str) -> click.Command:
-    command: click.Command = importlib.import_module(f"citebot.cli.{COMMANDS[name]}").command
-    return command
+class Joined(click.Group):
+    """A built-in group with what plugins add to it. They are asked only for what it does not have itself."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._added(ctx)})
 
-def _copy_of(name: str) -> click.Group:
-    """A group that can be added to; what plugins add depends on the settings."""
-    group = copy(_built_in(name))
-    assert isinstance(group, click.Group), "the names in JOINED are those of groups"
-    group.commands = dict(group.commands)
-    return group
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or self._added(ctx).get(cmd_name)
+
+    def _added(self, ctx: click.Context) -> Mapping[str, click.Command]:
+        root = ctx.find_root()
+        assert isinstance(root.command, Root), "built-in groups are only there"
+        return root.command.added_to(root, self.name or "")
 
 
 def _with_help(error: click.ClickException) -> str:
