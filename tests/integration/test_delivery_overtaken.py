@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from sqlalchemy import text
+from waiting import until
 
 from citebot.delivery import Assignment, Delivery, Outcome, Patience, Post, Reply
 from citebot.delivery.answering import shown_under
@@ -126,13 +126,6 @@ async def working(database: Database, process: Process, *, senders: int = 1) -> 
         await delivery.drain(1)
         await running
         delivery.close()
-
-
-async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "took too long"
-        await asyncio.sleep(0.005)
 
 
 async def lose(database: Database, queue: str) -> None:

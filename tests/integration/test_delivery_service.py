@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import text
+from waiting import until
 
 from citebot.delivery import Assignment, Delivery, Handler, Notice, Outcome, Patience, Post, Reply, Sender
 from citebot.delivery.answering import GIVEN_UP, WITHDRAWN
@@ -74,13 +75,6 @@ async def serving(
         await delivery.drain(1)
         await running
         delivery.close()
-
-
-async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "took too long"
-        await asyncio.sleep(0.01)
 
 
 def states(database: Database, queue: work.Queue) -> dict[str, int]:
